@@ -1,0 +1,1 @@
+"""The command line: starts the stages and holds the daily tools."""

@@ -1,0 +1,1 @@
+"""The dispatcher stage: marks in, incidents into the store, notifications out."""

@@ -1,0 +1,1 @@
+"""The log contract and its two implementations: Kafka and embedded (SQLite)."""

@@ -1,0 +1,1 @@
+"""What every worker shares: start, readiness, metrics, signals, drain, watchdog, logging."""

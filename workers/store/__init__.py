@@ -1,0 +1,1 @@
+"""The store: tables, migrations and the two databases behind them (SQLite, PostgreSQL)."""

@@ -1,0 +1,1 @@
+"""The stream stage: sources in, mentions out."""
