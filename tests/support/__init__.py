@@ -1,0 +1,1 @@
+"""What the tests share: real servers, fakes of the outside, and processes."""
