@@ -1,0 +1,143 @@
+"""Who is told of which incident, and when: the policy that `routes.yaml` says, resolved for use."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+
+from pydantic import SecretStr
+
+from config.documents import Document, read_document
+from config.faults import ConfigurationFaults
+from config.routes_file import EXAMPLE, MatchEntry, Receivers, RouteEntry, read_routes
+from config.settings import Settings
+
+DEFAULT_RECEIVER = "console"
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """An address that gets JSON; with a secret each request is signed. The address may hold a token: not shown."""
+
+    url: str = field(repr=False)
+    secret: SecretStr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Throttle:
+    """At most `count` notifications `per` so long; what exceeds it is bundled, never dropped."""
+
+    count: int
+    per: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """Somebody to tell, by one channel."""
+
+    name: str
+    kind: Literal["console", "webhook"]
+    webhook: Webhook | None = None
+    throttle: Throttle | None = None
+    fallback: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What an incident must be for a route; an empty set asks for nothing. Authors: lower-case names, or ids."""
+
+    brand: frozenset[str] = frozenset()
+    kind: frozenset[str] = frozenset()
+    severity: frozenset[str] = frozenset()
+    influence: frozenset[str] = frozenset()
+    lang: frozenset[str] = frozenset()
+    author: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A node of the routing tree with its full values: what it left out, it has from its parent."""
+
+    receivers: tuple[str, ...]
+    group_wait: timedelta = timedelta(seconds=30)
+    group_interval: timedelta = timedelta(minutes=5)
+    repeat_interval: timedelta = timedelta(hours=4)
+    resolve_after: timedelta = timedelta(hours=24)
+    reopen_within: timedelta = timedelta(hours=24)
+    language: str = "en"
+    timezone: str = "UTC"
+    match: Match = Match()
+    continue_: bool = False
+    routes: tuple["Route", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """All receivers by name, and the root of the routing tree."""
+
+    receivers: Mapping[str, Receiver]
+    route: Route
+
+
+def default_policy(language: str = "en") -> Policy:
+    """What holds without a `routes.yaml`: everything to the terminal, with the route's defaults."""
+    console = Receiver(DEFAULT_RECEIVER, "console")
+    return Policy({console.name: console}, Route((console.name,), language=language))
+
+
+def load_routes(path: Path, settings: Settings) -> Policy:
+    """The policy of a file, or the default one where there is none; ConfigurationFaults with all its faults."""
+    if not path.exists():
+        return default_policy(settings.language)
+    document = read_document(path, example=EXAMPLE)
+    policy = policy_of(document, path.parent, settings.language)
+    if policy is None or document.faults:
+        raise ConfigurationFaults(document.faults)
+    return policy
+
+
+def policy_of(document: Document, folder: Path, language: str) -> Policy | None:
+    """The policy of a document, which gets the faults; secret files are named from `folder` on."""
+    written = read_routes(document, folder)
+    if written is None or document.faults:
+        return None
+    receivers, route = written
+    root = Route(tuple(route.receivers or ()), language=language)
+    return Policy(_receivers(receivers), _resolve(route, root))
+
+
+def _receivers(entries: Receivers) -> dict[str, Receiver]:
+    found = {}
+    for entry, secret in entries:
+        webhook = Webhook(entry.webhook.url, secret) if entry.webhook else None
+        throttle = Throttle(entry.throttle.count, entry.throttle.per) if entry.throttle else None
+        kind: Literal["console", "webhook"] = "webhook" if webhook else "console"
+        found[entry.name] = Receiver(entry.name, kind, webhook, throttle, entry.fallback)
+    return found
+
+
+def _resolve(entry: RouteEntry, parent: Route) -> Route:
+    """The route of an entry: its own values, else its parent's; matching and `continue` are never inherited."""
+
+    def own(value: timedelta | None, inherited: timedelta) -> timedelta:
+        return inherited if value is None else value
+
+    route = Route(
+        receivers=entry.receivers or parent.receivers,
+        group_wait=own(entry.group_wait, parent.group_wait),
+        group_interval=own(entry.group_interval, parent.group_interval),
+        repeat_interval=own(entry.repeat_interval, parent.repeat_interval),
+        resolve_after=own(entry.resolve_after, parent.resolve_after),
+        reopen_within=own(entry.reopen_within, parent.reopen_within),
+        language=entry.language or parent.language,
+        timezone=entry.timezone or parent.timezone,
+    )
+    children = tuple(_resolve(child, route) for child in entry.routes)
+    return replace(route, match=_match(entry.match), continue_=entry.continue_, routes=children)
+
+
+def _match(entry: MatchEntry | None) -> Match:
+    if entry is None:
+        return Match()
+    return Match(entry.brand, entry.kind, entry.severity, entry.influence, entry.lang, entry.author)
