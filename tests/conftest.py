@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.environment import NEEDS, required
+from tests.support.kafka import KafkaBroker
 from tests.support.postgres import Database, PostgresServer
 from tests.support.sink import Sink
 
@@ -79,6 +80,23 @@ def postgres(postgres_server: PostgresServer) -> Iterator[Database]:
     finally:
         postgres_server.start()  # a test may have stopped or killed it
         database.drop()
+
+
+@pytest.fixture(scope="session")
+def kafka_broker() -> Iterator[KafkaBroker]:
+    """One real Kafka broker for the run, stopped at its end."""
+    broker = KafkaBroker()
+    try:
+        yield broker
+    finally:
+        broker.remove()
+
+
+@pytest.fixture
+def kafka(kafka_broker: KafkaBroker) -> KafkaBroker:
+    """The run's broker, up. Mark the test `kafka`; take topics and groups by names of its own."""
+    kafka_broker.start()  # a test may have stopped or killed it
+    return kafka_broker
 
 
 @pytest.fixture
