@@ -106,6 +106,11 @@ class DeadLetters:
                 f"`hikeshi dead-letters retry --all` or `drop --all` (the letter that stopped it: {identity})"
             )
 
+    @property
+    def stopped(self) -> bool:
+        """Whether the stop rule holds."""
+        return bool(self._stopping_letters)
+
     async def stop_lifted(self) -> None:
         """Wait until the letters that stopped the stage were retried or dropped."""
         while self._stopping_letters:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from workers.runtime.clock import Clock
 
@@ -20,6 +21,8 @@ class StageHealth:
         self.probe: LagProbe | None = None
         """Measures the lag anew, from outside the stage's loop: a stage that hangs can't say how far behind it is."""
         self.moved_total = 0
+        self.facts: dict[str, Any] = {}
+        """What else `hikeshi status` shows of the stage: small JSON values, such as `deaf_seconds`."""
         self._clock = clock
         self._lag = 0
         self._started = False

@@ -37,8 +37,8 @@ async def retry_letter(log: Log, letter: Letter) -> None:
     """
     if not letter.is_record or letter.key is None:
         raise RejectedError(
-            f"{letter.id} is a line of a source ({_place(letter)}), not a record: give the file again with `hikeshi run "
-            "--source replay --file …` once the line or the program is mended, then drop the letter"
+            f"{letter.id} is a line of a source ({_place(letter)}), not a record: give the file again with "
+            "`hikeshi run --source replay --file …` once the line or the program is mended, then drop the letter"
         )
     topic = _topic(letter)
     value = await _original(log, topic, letter) if letter.cut else letter.content

@@ -1,0 +1,77 @@
+"""Looks at the stages and the event loop once a second: metrics, lag, and rows for `hikeshi status`."""
+
+import asyncio
+import os
+import platform
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
+
+from schemas.errors import HikeshiError
+from schemas.mention import rfc3339
+from workers.runtime import metrics
+from workers.runtime.clock import Clock
+from workers.runtime.health import StageHealth
+from workers.runtime.http_client import release
+from workers.runtime.logging import get_logger
+
+_log = get_logger(__name__)
+
+ReportWorker = Callable[[str, str, dict[str, Any]], Awaitable[None]]
+
+_BEAT_SECONDS: Final = 0.25
+_LOOK_SECONDS: Final = 1.0
+_PROBE_SECONDS: Final = 5.0  # how often the lag is measured from outside, and how long that may take
+REPORT_SECONDS: Final = 5.0  # `hikeshi status` calls a worker away after a few of these
+
+
+async def watch_loop(clock: Clock, beat: Callable[[], None]) -> None:
+    """Measure how late the loop runs a timer, and tell the watchdog that it runs at all."""
+    while True:
+        before = clock.monotonic()
+        await clock.sleep(_BEAT_SECONDS)
+        metrics.LOOP_LAG.observe(max(0.0, clock.monotonic() - before - _BEAT_SECONDS))
+        beat()
+
+
+async def watch_stages(healths: Sequence[StageHealth], clock: Clock) -> None:
+    """Keep the stages' metrics up to date."""
+    told = {health.stage: 0 for health in healths}
+    while True:
+        for health in healths:
+            metrics.STAGE_READY.labels(health.stage).set(health.ready)
+            metrics.STAGE_LAG.labels(health.stage).set(health.lag)
+            metrics.STAGE_MOVED.labels(health.stage).inc(health.moved_total - told[health.stage])
+            told[health.stage] = health.moved_total
+        await clock.sleep(_LOOK_SECONDS)
+
+
+async def probe_lag(health: StageHealth, clock: Clock) -> None:
+    """Measure the stage's lag from outside its loop, where the stage gave a way to."""
+    while True:
+        await clock.sleep(_PROBE_SECONDS)
+        if health.probe is None:
+            continue
+        try:
+            async with asyncio.timeout(_PROBE_SECONDS):
+                health.lag = await health.probe()
+        except (HikeshiError, TimeoutError, OSError) as error:
+            # The stage itself declares the wait; an unmeasured lag is no news.
+            _log.debug("lag_unmeasured", stage=health.stage, error=str(error))
+
+
+async def report_workers(report: ReportWorker, healths: Sequence[StageHealth], clock: Clock, port: int) -> None:
+    """Write a row for each stage, best effort: no stage ever waits for it."""
+    host, pid = platform.node(), os.getpid()
+    while True:
+        for health in healths:
+            state = {
+                "at": rfc3339(clock.now()), "host": host, "pid": pid, "port": port, "release": release(),
+                "ready": health.ready, "reasons": health.reasons, "lag": health.lag, "moved": health.moved_total,
+                "facts": dict(health.facts),
+            }  # fmt: skip
+            try:
+                async with asyncio.timeout(REPORT_SECONDS):
+                    await report(f"{host}-{pid}-{health.stage}", health.stage, state)
+            except (HikeshiError, TimeoutError, OSError) as error:
+                _log.debug("worker_unreported", stage=health.stage, error=str(error))
+        await clock.sleep(REPORT_SECONDS)
