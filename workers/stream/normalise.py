@@ -1,0 +1,66 @@
+"""A text as matching sees it: NFKC, case-folded, single spaces, nothing invisible inside a word; and its scripts."""
+
+import re
+import unicodedata
+
+from config.keywords import PROLONGED, comparable, is_kana, is_latin
+
+# Signs that NFKC would turn into letters standing right beside the name that they mark.
+_MARK_SIGNS = re.compile("[™℠]")
+# What people and phones put inside words unseen: soft hyphens, zero-width spaces and joiners, directions, the selectors
+# of emoji, byte order marks.
+_INVISIBLE = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufe0e\ufe0f\ufeff]+")
+
+# What NFKC makes of the signs in most Japanese posts. With these gone first it usually finds nothing to do, and takes
+# 0.4 instead of 8 microseconds.
+_COMMON_SIGNS = tuple((sign, unicodedata.normalize("NFKC", sign)) for sign in "！？…～（）：　")
+
+LATIN, HIRAGANA, KATAKANA = 1, 2, 4
+_KANA = HIRAGANA | KATAKANA
+_JOINING_KANA = frozenset(PROLONGED + "\u3099\u309a")  # the prolonged sound mark, and combining (semi-)voiced marks
+
+
+def normalise(text: str) -> str:
+    """The text to search in."""
+    if text.isascii():
+        return text.lower() if text.isprintable() and "  " not in text else " ".join(text.lower().split())
+    if "™" in text or "℠" in text:
+        text = _MARK_SIGNS.sub(" ", text)
+    for sign, plain_sign in _COMMON_SIGNS:
+        text = text.replace(sign, plain_sign)
+    plain = unicodedata.normalize("NFKC", text)
+    folded = plain.casefold()
+    if folded != plain:
+        folded = unicodedata.normalize("NFKC", folded)
+    if folded.isprintable() and "  " not in folded and "\ufe0f" not in folded:
+        return folded
+    return " ".join(_INVISIBLE.sub("", folded).split())
+
+
+def normalise_keyword(text: str) -> str:
+    """A keyword in the same spelling, without a final ー, which is optional."""
+    seen = " ".join(comparable(_MARK_SIGNS.sub(" ", text)).split())
+    return seen.rstrip(PROLONGED) or seen
+
+
+class _Scripts(dict[str, int]):
+    """The scripts of each character met so far, as bits; looked up once for each character there is."""
+
+    def __missing__(self, character: str) -> int:
+        bits = self[character] = _script(character)
+        return bits
+
+
+def _script(character: str) -> int:
+    if character in _JOINING_KANA:
+        return _KANA
+    if unicodedata.combining(character):
+        return LATIN  # an accent that has no composed form still belongs to the letter before it
+    if is_latin(character):
+        return LATIN
+    if is_kana(character) and character.isalnum():
+        return HIRAGANA if unicodedata.name(character).startswith("HIRAGANA") else KATAKANA
+    return 0
+
+
+scripts = _Scripts()

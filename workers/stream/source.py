@@ -1,0 +1,31 @@
+"""What a source is to the stream worker: it yields lines, never reads ahead of what was taken, and ends or not."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+
+class Line(NamedTuple):
+    """One line of a source and its number, from 1. `fault` says why it can't be a whole line, where that is so."""
+
+    number: int
+    data: bytes
+    fault: str | None = None
+
+
+class Source(Protocol):
+    """Where posts come from.
+
+    `batches` is called once. Each batch is asked for only when the one before it is on its way to the log, so that a
+    log that is away holds the source back; the iteration ends when there will never be more. Cancelling it is how a
+    source is stopped.
+    """
+
+    @property
+    def name(self) -> str:
+        """The `source` of its mentions: replay, sample, x."""
+
+    def batches(self) -> AsyncIterator[Sequence[Line]]:
+        """Lines in their order, a few hundred at a time at most: the loop must not be held up by one batch."""
+
+    def where(self, line: Line) -> Mapping[str, Any]:
+        """The place of a line in its dead letter: `{"file", "line"}` exempts it from the stop rule."""
