@@ -3,6 +3,9 @@
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, SecretStr
 
 MASK: Final = "[redacted]"
 
@@ -42,3 +45,20 @@ class Redactor:
         if isinstance(value, list | tuple):
             return [self.value("", item) for item in value]
         return value
+
+
+def secrets_of(settings: BaseModel) -> list[str]:
+    """The values of all secrets in a tree of settings; of an address, the password in it."""
+    found: list[str] = []
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, BaseModel):
+            found.extend(secrets_of(value))
+        elif isinstance(value, SecretStr):
+            secret = value.get_secret_value()
+            try:
+                password = urlsplit(secret).password if "://" in secret else None
+            except ValueError:
+                password = None
+            found.extend([secret, password] if password else [secret])
+    return found
