@@ -100,6 +100,17 @@ def kafka(kafka_broker: KafkaBroker) -> KafkaBroker:
 
 
 @pytest.fixture
+def fresh_broker() -> Iterator[KafkaBroker]:
+    """A Kafka broker of this test's own, without topics. Mark the test `kafka`."""
+    broker = KafkaBroker()
+    try:
+        broker.start()
+        yield broker
+    finally:
+        broker.remove()
+
+
+@pytest.fixture
 def sink() -> Iterator[Sink]:
     """A webhook receiver without a secret; whatever it did not expect fails the test at its end."""
     with Sink() as receiver:

@@ -76,6 +76,18 @@ class Process:
         """Standard output as JSON lines."""
         return [json.loads(line) for line in self.stdout.splitlines() if line.strip()]
 
+    def feed(self, line: str) -> bool:
+        """Write a line to its standard input (`stdin=subprocess.PIPE`); False when nobody reads any more."""
+        stdin = self._process.stdin
+        if stdin is None:
+            raise ValueError("started without a pipe as standard input")
+        try:
+            stdin.write(line.encode() + b"\n")
+            stdin.flush()
+        except BrokenPipeError:
+            return False
+        return True
+
     def wait(self, timeout_seconds: float = 60.0) -> int:
         """Its exit status (negative: the signal that ended it)."""
         try:

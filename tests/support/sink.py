@@ -64,6 +64,7 @@ class Sink:
     """`with Sink() as sink:` listens on the loopback in a thread of its own; post to `sink.url`."""
 
     secret: str | None = None
+    host: str = "127.0.0.1"
     port: int = field(default_factory=free_port)
     requests: list[Received] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
@@ -127,7 +128,7 @@ class Sink:
         application.on_shutdown.append(self._release)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.5)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
+        await web.TCPSite(self._runner, self.host, self.port).start()
 
     async def _release(self, _: web.Application) -> None:
         self._closing.set()

@@ -1,0 +1,1 @@
+"""Kills: what must hold when the program ends at the worst moment."""

@@ -1,0 +1,1 @@
+"""The program as a whole, from its command line to the webhook."""
