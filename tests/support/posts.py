@@ -82,3 +82,9 @@ def mixed(count: int, *, every: timedelta = timedelta(seconds=1), seed: int = 7)
             made = line(random_.choice(OTHERS), at, id=identity, author=number % 40)
         lines.append(made)
         yield made
+
+
+def wave(authors: int, at: datetime, *, every: timedelta = timedelta(seconds=10)) -> Iterator[str]:
+    """Complaints by so many people, each a conversation of its own: a burst, where 20 in 10 minutes are one."""
+    for number in range(authors):
+        yield line(COMPLAINTS[number % len(COMPLAINTS)], at + number * every, sequence=number, author=5000 + number)
