@@ -83,8 +83,10 @@ class Brand(Strict):
     @classmethod
     def _from_name(cls, value: Any, info: ValidationInfo) -> Any:
         name = info.data.get("name")
-        if value or name is None:
-            return value or "unnamed"  # without a usable name the brand is refused anyway
+        if value not in ("", None):
+            return value
+        if name is None:
+            return "unnamed"  # without a usable name the brand is refused anyway
         found = slug(name)
         if not found:
             raise refusal(f"the name {name!r} gives no id: it holds no ASCII letter", "add one, for example `id: acme`")

@@ -14,7 +14,7 @@ Place = tuple[str | int, ...]
 _Loader: type[yaml.CSafeLoader] | type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 # Ours: aliases can unfold a small file into any number of entries; no honest file comes near.
-MOST_ENTRIES = 2_000_000
+MOST_ENTRIES = 500_000
 DEEPEST = 50  # ours: levels of nesting; our files need eight or so
 
 
@@ -33,6 +33,7 @@ class Document:
         self.value: Any = None
         self.entries: dict[Place, Entry] = {}
         self.faults: list[Fault] = []
+        self.beside: set[Path] = set()  # other files that were read for it, as secrets are
 
     def nearest(self, place: Sequence[str | int]) -> Place:
         """The longest beginning of a place that the file has."""
@@ -65,7 +66,8 @@ def read_document(path: Path, *, example: str, may_hold_nothing: bool = False) -
     try:
         raw = path.read_bytes()
     except FileNotFoundError:
-        document.refuse((), "the file is missing", f"copy {example} there, or name the right folder with --config")
+        remedy = f"copy {example} there, name the right folder with --config, or try `--source sample`"
+        document.refuse((), "the file is missing", remedy)
     except OSError as error:
         document.refuse((), f"can't be read: {error.strerror}", "mend its permissions or name another folder")
     else:
@@ -86,16 +88,16 @@ def parse_document(document: Document, raw: bytes, *, example: str, may_hold_not
     except yaml.YAMLError as error:
         _refuse_character(document, text, error)
         return
-    except RecursionError:
-        document.refuse((), "is nested too deeply", f"keep to {DEEPEST} levels")
-        return
     if root is None and may_hold_nothing and text.strip():
         document.value = {}
         return
     if root is None or (isinstance(root, yaml.ScalarNode) and not root.value):
         document.refuse((), "the file is empty", f"put back what stood there, or start from {example}")
         return
-    document.value = _Builder(document).build(root, ())
+    try:
+        document.value = _Builder(document).build(root, ())
+    except _TooLargeError as error:
+        document.refuse(error.place, "is nested too deeply, or aliases unfold too far", "write it out, without `*`")
 
 
 def _decoded(document: Document, raw: bytes) -> str | None:
@@ -128,6 +130,11 @@ def _refuse_character(document: Document, text: str, error: yaml.YAMLError) -> N
     document.faults.append(Fault(document.file, line, "", fault, "remove the character"))
 
 
+class _TooLargeError(Exception):
+    def __init__(self, place: Place) -> None:
+        self.place = place[:3]
+
+
 class _Builder:
     """Turns YAML's nodes into plain values and notes where each stands."""
 
@@ -141,8 +148,7 @@ class _Builder:
         text = node.value if isinstance(node, yaml.ScalarNode) else None
         document.entries[place] = Entry(own_line, text)
         if len(place) > DEEPEST or len(document.entries) > MOST_ENTRIES:
-            document.refuse(place[:3], "is nested too deeply or unfolds too far", "write it without `&` and `*`")
-            return None
+            raise _TooLargeError(place)
         if isinstance(node, yaml.MappingNode):
             return dict(self._pairs(node, place))
         if isinstance(node, yaml.SequenceNode):
@@ -169,6 +175,7 @@ class _Builder:
         try:
             value: Hashable = self.scalars.construct_object(node)
         except (yaml.YAMLError, ValueError, OverflowError):
-            self.document.refuse(place, f"YAML can't read {node.value!r} as {node.tag}", "put it in quotes")
+            kind = node.tag.removeprefix("tag:yaml.org,2002:")
+            self.document.refuse(place, f"YAML takes it for a {kind} and can't read it", "put it in quotes")
             return None
         return value

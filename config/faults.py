@@ -22,11 +22,12 @@ class Fault(NamedTuple):
         return f"{place}:{field} {self.fault}; {self.remedy}"
 
 
-class ConfigurationFaults(ConfigurationError):
-    """Every fault found in every file, one a line."""
+class ConfigurationFaults(ConfigurationError):  # noqa: N818  # it holds many, and says so
+    """Every fault found in every file, one a line: file after file, in the order of lines."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
-        self.faults = list(faults)
+        files = list(dict.fromkeys(fault.file for fault in faults))
+        self.faults = sorted(faults, key=lambda fault: (files.index(fault.file), fault.line or 0))
         super().__init__("\n".join(map(str, self.faults)))
 
 

@@ -3,24 +3,26 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from typing import Any, Final
 
 from config.brands import EXAMPLE as BRANDS_EXAMPLE
 from config.brands import Brand, brands_of
 from config.documents import Document, parse_document, read_document
 from config.faults import ConfigurationFaults, Fault
-from config.routes import Policy, default_policy, policy_of
+from config.routes import Policy, default_policy, load_routes, policy_of
 from config.routes_file import EXAMPLE as ROUTES_EXAMPLE
-from config.settings import Settings
-from config.validation import THIS_RELEASE
+from config.settings import Settings, read_settings
+from config.validation import REFUSED_REMEDY, THIS_RELEASE
 
-BRANDS = "brands.yaml"
-ROUTES = "routes.yaml"
-LATER = ("answers.yaml", "negative-list.yaml")
+BRANDS: Final = "brands.yaml"
+ROUTES: Final = "routes.yaml"
+LATER: Final = ("answers.yaml", "negative-list.yaml")
 
 # A change must be in force within 5 s (the contract's): one look sees it, the next that the writer has finished.
-LOOK_EVERY_SECONDS = 1.0
+LOOK_EVERY_SECONDS: Final = 1.0
 
-Contents = dict[str, bytes | None]
+Contents = dict[Path, bytes | None]
+Accepted = tuple[tuple[Brand, ...], Policy]
 
 
 class Files:
@@ -28,48 +30,44 @@ class Files:
 
     `brands` and `policy` are replaced as a whole and never changed in place: a reader that keeps the object it used
     sees by `is not` that there is a newer one. `extra_brands` (the sample's) come after the file's; with them the file
-    may be missing.
+    may be missing. A secret that `routes.yaml` names by its file is watched like the file itself.
     """
 
     def __init__(self, settings: Settings, extra_brands: Sequence[Brand] = ()) -> None:
-        self._settings = settings
+        self._language = settings.language
         self._extra = tuple(extra_brands)
-        self._folder = settings.config
-        self._contents = self._look()
-        self.brands, self.policy = self._read(self._contents)
+        self._brands_path = settings.config / BRANDS
+        self._routes_path = settings.config / ROUTES
+        self._later_paths = [settings.config / name for name in LATER]
+        self._beside: set[Path] = set()
+        contents = self._look()
+        self.brands, self.policy = self._read(contents)
+        self._in_force = contents | {path: _bytes_of(path) for path in self._beside}
 
     def _look(self) -> Contents:
         """The bytes of each file now; None for one that is missing or can't be read."""
-        return {name: _bytes_of(self._folder / name) for name in (BRANDS, ROUTES, *LATER)}
+        paths = (self._brands_path, self._routes_path, *self._later_paths, *self._beside)
+        return {path: _bytes_of(path) for path in paths}
 
-    def _read(self, contents: Contents) -> tuple[tuple[Brand, ...], Policy]:
+    def _read(self, contents: Contents) -> Accepted:
         """Brands and policy of these contents; ConfigurationFaults with the faults of all files."""
         faults = [
-            Fault(str(self._folder / name), None, "", THIS_RELEASE, "remove the file, or run a release that does")
-            for name in LATER
-            if contents[name] is not None or (self._folder / name).exists()
+            Fault(str(path), None, "", THIS_RELEASE, REFUSED_REMEDY) for path in self._later_paths if path.exists()
         ]
         brands: tuple[Brand, ...] = ()
-        if contents[BRANDS] is not None or not self._extra:
-            document = self._document(BRANDS, contents, BRANDS_EXAMPLE)
+        if not self._extra or self._brands_path.exists():
+            document = _document(self._brands_path, contents, BRANDS_EXAMPLE)
             brands = brands_of(document, self._extra)
             faults.extend(document.faults)
-        policy: Policy | None = default_policy(self._settings.language)
-        if contents[ROUTES] is not None or (self._folder / ROUTES).exists():
-            document = self._document(ROUTES, contents, ROUTES_EXAMPLE)
-            policy = policy_of(document, self._folder, self._settings.language)
+        policy: Policy | None = default_policy(self._language)
+        if self._routes_path.exists():
+            document = _document(self._routes_path, contents, ROUTES_EXAMPLE)
+            policy = policy_of(document, self._routes_path.parent, self._language)
             faults.extend(document.faults)
+            self._beside |= document.beside
         if faults or policy is None:
             raise ConfigurationFaults(faults)
         return (*brands, *self._extra), policy
-
-    def _document(self, name: str, contents: Contents, example: str) -> Document:
-        path, raw = self._folder / name, contents[name]
-        if raw is None:
-            return read_document(path, example=example)
-        document = Document(str(path))
-        parse_document(document, raw, example=example)
-        return document
 
     async def watch(
         self,
@@ -79,34 +77,70 @@ class Files:
     ) -> None:
         """Look for changed files until cancelled: each is in force within 5 s, or refused and the old one kept.
 
-        A file is read once two looks in a row find the same in it, so that one half written is not judged.
+        A file is read once two looks in a row find the same in it, so that one half written is not judged. A refusal
+        is told once for each content. Reading happens in a thread: a long list of keywords must not hold up the loop.
         """
-        judged = seen = self._contents
+        judged = seen = self._in_force
         while True:
             await sleep(LOOK_EVERY_SECONDS)
             found = await asyncio.to_thread(self._look)
             settled, seen = found == seen, found
-            if found == judged or not settled:
+            if not settled or found == judged:
                 continue
             judged = found
+            if found == self._in_force:
+                continue
             try:
-                brands, policy = await asyncio.to_thread(self._accepted, found)
+                brands, policy = await asyncio.to_thread(self._accept, found)
             except ConfigurationFaults as error:
                 on_refused(error.faults)
                 continue
-            self._contents, self.brands, self.policy = found, brands, policy
+            self._in_force, self.brands, self.policy = found, brands, policy
             on_change()
 
-    def _accepted(self, found: Contents) -> tuple[tuple[Brand, ...], Policy]:
+    def _accept(self, found: Contents) -> Accepted:
         """Brands and policy of what was found; a file that was in force and is gone is refused."""
         gone = [
-            Fault(str(self._folder / name), None, "", "is gone; what it said stays in force", "put it back")
-            for name in (BRANDS, ROUTES)
-            if found[name] is None and self._contents[name] is not None
+            Fault(str(path), None, "", "is gone; what it said stays in force", "put it back, or restart without it")
+            for path in (self._brands_path, self._routes_path)
+            if self._in_force[path] is not None and not path.exists()
         ]
         if gone:
             raise ConfigurationFaults(gone)
         return self._read(found)
+
+
+def load_all(
+    options: dict[str, Any], extra_brands: Callable[[Settings, Policy | None], Sequence[Brand]]
+) -> tuple[Settings, Files]:
+    """Settings and files together, so that the faults of all are told at once.
+
+    `extra_brands` says which brands of the program's own there are, given the settings and the policy; where these
+    have faults it gets what could be read: the settings' defaults with the folder, None for the policy.
+    """
+    settings, layers = read_settings(options)
+    faults = list(layers.faults)
+    readable = settings or Settings(config=layers.folder)
+    try:
+        policy: Policy | None = load_routes(readable.config / ROUTES, readable)
+    except ConfigurationFaults:
+        policy = None  # told below, with the faults of the other files
+    try:
+        files = Files(readable, extra_brands(readable, policy))
+    except ConfigurationFaults as error:
+        raise ConfigurationFaults([*faults, *error.faults]) from None
+    if settings is None:
+        raise ConfigurationFaults(faults)
+    return settings, files
+
+
+def _document(path: Path, contents: Contents, example: str) -> Document:
+    raw = contents[path]
+    if raw is None:
+        return read_document(path, example=example)
+    document = Document(str(path))
+    parse_document(document, raw, example=example)
+    return document
 
 
 def _bytes_of(path: Path) -> bytes | None:

@@ -69,9 +69,7 @@ class Keyword(Strict):
     def _matches_something(cls, text: str) -> str:
         remedy = "write the words to look for, or remove the entry"
         if not comparable(text).lstrip("#@").rstrip(PROLONGED).strip():
-            raise refusal(
-                f"{text!r} is empty once spaces and signs that don't count are gone" if text else "is empty", remedy
-            )
+            raise refusal(f"{text!r} matches nothing: spaces and signs don't count" if text else "is empty", remedy)
         if len(text) > LONGEST_KEYWORD:
             raise refusal(f"is longer than {LONGEST_KEYWORD} characters", "write fewer words")
         return text

@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, InitSettingsSourc
 from config.documents import Document, Place, field_name, read_document
 from config.faults import Fault, suggestion
 from config.secrets import read_secret
-from config.validation import THIS_RELEASE, Strict, distinct, explain
+from config.validation import REFUSED_REMEDY, THIS_RELEASE, Strict, distinct, explain
 
 PREFIX: Final = "HIKESHI_"
 FILE = "settings.yaml"
@@ -45,6 +45,7 @@ class Layers(Generic[Tree]):
     given: Mapping[str, Any]
     environment: Mapping[Place, Variable]
     dotenv: Mapping[Place, Variable]
+    folder: Path
     document: Document
     faults: list[Fault] = field(default_factory=list)
 
@@ -61,22 +62,36 @@ class Layers(Generic[Tree]):
         except ValidationError as error:
             for details in distinct(error):
                 place = details["loc"]
-                variable = self.environment.get(place) or self.dotenv.get(place)
-                text = variable.value if variable else None
-                if variable is None and (entry := self.document.entries.get(self.document.nearest(place))):
-                    text = entry.text
-                self.refuse(place, *explain(details, self.tree, text))
+                self.refuse(place, *explain(details, self.tree, self._text(place)))
             return None
+
+    def _text(self, place: Place) -> str | None:
+        """The value in force as it was written, where it was written as text."""
+        if self._is_given(place):
+            return None
+        variable = self.environment.get(place) or self.dotenv.get(place)
+        if variable:
+            return variable.value
+        entry = self.document.entries.get(self.document.nearest(place))
+        return entry.text if entry else None
 
     def refuse(self, place: Place, fault: str, remedy: str) -> None:
         """Put down a fault where the value in force was set."""
         variable = self.environment.get(place) or self.dotenv.get(place)
-        if place and place[0] in self.given:
+        if self._is_given(place):
             self.faults.append(Fault("options", None, f"--{place[-1]}", fault, remedy))
         elif variable:
             self.faults.append(Fault(variable.file, variable.line, variable.name, fault, remedy))
         else:
             self.faults.append(Fault(self.document.file, self.document.line(place), field_name(place), fault, remedy))
+
+    def _is_given(self, place: Place) -> bool:
+        value: Any = self.given
+        for step in place:
+            if not isinstance(value, Mapping) or step not in value:
+                return False
+            value = value[step]
+        return bool(place)
 
 
 class _Variables(EnvSettingsSource):
@@ -87,9 +102,10 @@ class _Variables(EnvSettingsSource):
         self.env_vars = {_name(place).lower(): variable.value for place, variable in variables.items()}
 
 
-def read_layers(tree: type[Tree], given: Mapping[str, Any]) -> Layers[Tree]:
+def read_layers(tree: type[Tree], options: Mapping[str, Any]) -> Layers[Tree]:
     """Read every layer. What is wrong with a name, a secret file or the syntax is among the faults."""
     places = dict(_places(tree))
+    given = _said(options)
     faults: list[Fault] = []
     reader = _VariableReader(tree, places, faults)
     environment = reader.checked(Variable(value, "environment", None, name) for name, value in os.environ.items())
@@ -98,9 +114,20 @@ def read_layers(tree: type[Tree], given: Mapping[str, Any]) -> Layers[Tree]:
     if folder is None:
         named = environment.get(("config",)) or dotenv.get(("config",))
         folder = named.value if named else tree.model_fields["config"].default
-    document = _read_file(Path(folder), places)
+    elif not Path(folder).is_dir():
+        faults.append(
+            Fault("options", None, "--config", f"there is no folder {folder}", "name the one with brands.yaml")
+        )
+    folder = Path(folder)
+    document = _read_file(folder, places)
     faults.extend(document.faults)
-    return Layers(tree, given, environment, dotenv, document, faults)
+    return Layers(tree, given, environment, dotenv, folder, document, faults)
+
+
+def _said(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that say something: those that are None, and blocks of such, are left out."""
+    said = {name: _said(value) if isinstance(value, dict) else value for name, value in options.items()}
+    return {name: value for name, value in said.items() if value is not None and value != {}}
 
 
 def _places(model: type[BaseModel], place: Place = ()) -> Iterator[tuple[Place, bool]]:
@@ -152,9 +179,11 @@ class _VariableReader:
 
     def _refuse_name(self, variable: Variable, name: str) -> None:
         if name in self.later or name.startswith(tuple(_name((part, "")) for part in LATER_PARTS)):
-            self._refuse(variable, THIS_RELEASE, "remove it, or run a release that does")
-        else:
-            self._refuse(variable, "unknown setting", suggestion(name, [*self.names, *self.file_names]))
+            self._refuse(variable, THIS_RELEASE, REFUSED_REMEDY)
+            return
+        inside = [known for known in self.names if known.startswith(f"{name}__")]
+        remedy = suggestion("", inside) if inside else suggestion(name, [*self.names, *self.file_names])
+        self._refuse(variable, "unknown setting", remedy)
 
     def _refuse(self, variable: Variable, fault: str, remedy: str) -> None:
         self.faults.append(Fault(variable.file, variable.line, variable.name, fault, remedy))
@@ -205,7 +234,7 @@ def _read_file(folder: Path, places: Mapping[Place, bool]) -> Document:
         del document.value["config"]
     for part in LATER_PARTS:
         if part in document.value:
-            document.refuse((part,), THIS_RELEASE, "remove it, or run a release that does")
+            document.refuse((part,), THIS_RELEASE, REFUSED_REMEDY)
             del document.value[part]
     for place, secret in places.items():
         if secret:

@@ -10,10 +10,10 @@ from pydantic_core import PydanticCustomError
 from config.documents import Document, Place
 from config.durations import Duration, PositiveDuration
 from config.faults import suggestion
-from config.fields import AuthorName, BrandId, Language, OneOrMore, TimeZone, WebAddress
+from config.fields import ONE_OR_MORE, AuthorName, BrandId, Language, TimeZone, WebAddress
 from config.refusals import refusal
 from config.secrets import read_secret
-from config.validation import THIS_RELEASE, Strict, validate
+from config.validation import REFUSED_REMEDY, THIS_RELEASE, Strict, validate
 from schemas.mark import Influence, Kind, Severity
 
 EXAMPLE = "config/routes.example.yaml"
@@ -78,12 +78,12 @@ class MatchEntry(Strict):
 
     not_yet: ClassVar[Mapping[str, str]] = {"during": "business hours, dates and holidays"}
 
-    brand: Annotated[frozenset[BrandId], OneOrMore] = Field(default=frozenset(), examples=["acme"])
-    kind: Annotated[frozenset[Kind], OneOrMore] = Field(default=frozenset(), examples=["complaint"])
-    severity: Annotated[frozenset[Severity], OneOrMore] = Field(default=frozenset(), examples=["[high, critical]"])
-    influence: Annotated[frozenset[Influence], OneOrMore] = Field(default=frozenset(), examples=["influencer"])
-    lang: Annotated[frozenset[Language], OneOrMore] = Field(default=frozenset(), examples=["ja"])
-    author: Annotated[frozenset[AuthorName], OneOrMore] = Field(default=frozenset(), examples=["acme_jp"])
+    brand: Annotated[frozenset[BrandId], ONE_OR_MORE] = Field(default=frozenset(), examples=["acme"])
+    kind: Annotated[frozenset[Kind], ONE_OR_MORE] = Field(default=frozenset(), examples=["complaint"])
+    severity: Annotated[frozenset[Severity], ONE_OR_MORE] = Field(default=frozenset(), examples=["[high, critical]"])
+    influence: Annotated[frozenset[Influence], ONE_OR_MORE] = Field(default=frozenset(), examples=["influencer"])
+    lang: Annotated[frozenset[Language], ONE_OR_MORE] = Field(default=frozenset(), examples=["ja"])
+    author: Annotated[frozenset[AuthorName], ONE_OR_MORE] = Field(default=frozenset(), examples=["acme_jp"])
 
 
 class RouteEntry(Strict):
@@ -145,7 +145,7 @@ def _refuse_keys(document: Document, root: Mapping[str, Any]) -> None:
         if key == "escalations":
             loops = [name for name, steps in _blocks(root[key]) if _repeats_without_wait(steps)]
             loop = f", and {', '.join(map(repr, loops))} is a loop: a `repeat` with no `wait`" if loops else ""
-            document.refuse((key,), f"{THIS_RELEASE}{loop}", "remove it, or run a release that does")
+            document.refuse((key,), f"{THIS_RELEASE}{loop}", REFUSED_REMEDY)
         elif key not in KEYS:
             document.refuse((key,), "unknown key", suggestion(key, KEYS))
 
@@ -191,7 +191,9 @@ def _secret(document: Document, webhook: WebhookEntry | None, place: Place, fold
         document.refuse((*place, "secret_file"), "stands beside `secret`", "keep one of the two")
         return None
     try:
-        return SecretStr(read_secret(folder / webhook.secret_file))
+        path = folder / webhook.secret_file
+        document.beside.add(path)
+        return SecretStr(read_secret(path))
     except PydanticCustomError as error:
         context = error.context or {}
         document.refuse((*place, "secret_file"), context["fault"], context["remedy"])

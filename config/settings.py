@@ -1,5 +1,6 @@
 """The program's settings: one tree, from the environment, then `.env`, then `settings.yaml`."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -7,107 +8,103 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from config.documents import Place
 from config.faults import ConfigurationFaults
-from config.fields import checked_web_address
+from config.fields import Port, ServerList, Text, checked_web_address
 from config.layers import PREFIX, Layers, read_layers
 from config.refusals import refusal
 from config.validation import Strict
 
 
 class ReplaySettings(Strict):
-    """A replay of a file: which, and how fast (`max`, or the recorded pace times a number)."""
+    """A replay of a file."""
 
-    file: str | None = Field(default=None, examples=["posts.jsonl"])
+    file: Text | None = Field(default=None, examples=["posts.jsonl"])
+    """The file with the posts, plain or gzip; `-` follows standard input."""
     speed: Literal["max"] | float = Field(default="max", examples=["max"])
+    """`max`: as fast as it goes. A number: the recorded pace times so much."""
 
     @field_validator("speed", mode="before")
     @classmethod
     def _pace(cls, value: Any) -> Any:
-        remedy = "write `max`, or how many times the recorded pace, for example `1` or `10`"
         if value == "max":
             return value
-        if isinstance(value, bool):
-            raise refusal("is neither `max` nor a number", remedy)
         try:
-            speed = float(value)
-        except (TypeError, ValueError):
-            raise refusal("is neither `max` nor a number", remedy) from None
-        if not 0 < speed < float("inf"):
-            raise refusal("is no pace", remedy)
+            speed = math.nan if isinstance(value, bool) else float(value)
+        except (TypeError, ValueError, OverflowError):
+            speed = math.nan
+        if not 0 < speed < math.inf:
+            raise refusal("is no pace", "write `max`, or how many times the recorded pace, for example `1` or `10`")
         return speed
 
 
 class XSettings(Strict):
-    """The account at X. Its token decides that posts come from there."""
+    """The account at X."""
 
-    not_yet: ClassVar[Mapping[str, str]] = {
-        "base_url": "the connection to X",
-        "daily_posts": "the connection to X",
-    }
+    not_yet: ClassVar[Mapping[str, str]] = dict.fromkeys(("base_url", "daily_posts"), "the connection to X")
 
     bearer_token: SecretStr | None = None
+    """The token of the app. With one, posts come from X unless `source` says otherwise."""
 
 
 class KafkaSettings(Strict):
-    """The Kafka cluster. `instance` makes the members of groups static, as `<instance>-<stage>`."""
+    """The Kafka cluster; it goes with a PostgreSQL store. Unset: the embedded log in the data folder."""
 
-    bootstrap_servers: str | None = Field(default=None, examples=["kafka:9092"])
+    bootstrap_servers: ServerList | None = Field(default=None, examples=["kafka:9092"])
+    """Where to find the cluster: `host:port`, several with commas between."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """How to connect."""
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
-    username: str | None = None
+    """How to log in, with SASL; unset: PLAIN."""
+    username: Text | None = None
+    """The user, with SASL."""
     password: SecretStr | None = None
+    """The user's password, with SASL."""
     ca_file: Path | None = Field(default=None, examples=["/etc/hikeshi/ca.pem"])
-    instance: str | None = Field(default=None, examples=["node-1"])
+    """The authority that signed the brokers' certificates, with SSL; unset: those the system trusts."""
+    instance: Text | None = Field(default=None, examples=["node-1"])
+    """A name that outlives restarts: group membership is static as `<instance>-<stage>`. Unset: dynamic."""
 
 
 class StoreSettings(Strict):
-    """The store's address; unset: SQLite in the data folder. It may hold a password."""
+    """Where incidents are kept."""
 
     url: SecretStr | None = Field(default=None, examples=["postgresql://hikeshi@db/hikeshi"])
+    """`sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST/DATABASE`. Unset: `store.db` in the data folder."""
 
     @field_validator("url")
     @classmethod
     def _known_kind(cls, url: SecretStr | None) -> SecretStr | None:
         if url is None:
             return None
-        text = url.get_secret_value()
-        scheme, separator, rest = text.partition("://")
-        if (
-            separator
-            and rest
-            and (scheme == "postgresql" or (scheme == "sqlite" and rest.startswith("/") and rest != "/"))
-        ):
+        scheme, _, rest = url.get_secret_value().partition("://")
+        if rest and (scheme == "postgresql" or (scheme == "sqlite" and rest.startswith("/") and rest != "/")):
             return url
-        fault = f"{scheme}:// is no kind of store" if separator else "is no address of a store"
-        raise refusal(
-            fault, "write `sqlite:///FILE` or `postgresql://USER@HOST/DATABASE`; the driver is ours to choose"
-        )
+        remedy = "write `sqlite:///FILE` or `postgresql://USER@HOST/DATABASE`; the driver is ours to choose"
+        raise refusal("is no address of a store", remedy)
 
 
 class SentrySettings(Strict):
-    """Where errors are reported; off until set."""
+    """Where errors are reported."""
 
     dsn: SecretStr | None = None
+    """The address that Sentry gives a project. Unset: nothing is reported."""
 
 
 class MetricsSettings(Strict):
-    """Where `/metrics`, `/healthz` and `/readyz` are served. Port unset: 8643 for `run`, else any free one."""
+    """Where `/metrics`, `/healthz` and `/readyz` are served."""
 
-    host: str = "127.0.0.1"
-    port: int | None = Field(default=None, examples=[8643])
-
-    @field_validator("port")
-    @classmethod
-    def _a_port(cls, port: int | None) -> int | None:
-        if port is not None and not 0 <= port <= 65535:
-            raise refusal(f"{port} is no port", "write 0 (any free one) to 65535")
-        return port
+    host: Text = "127.0.0.1"
+    """The address to listen at."""
+    port: Port | None = Field(default=None, examples=[8643])
+    """The port; 0: any free one, which is logged. Unset: 8643 for `run` and in the image, else 0."""
 
 
 class HeartbeatSettings(Strict):
-    """The address that is called while all is well; it may hold a token."""
+    """A watchman outside."""
 
     url: SecretStr | None = Field(default=None, examples=["https://example.com/ping"])
+    """Called while all is well, so that somebody notices when it no longer is."""
 
     @field_validator("url")
     @classmethod
@@ -118,12 +115,14 @@ class HeartbeatSettings(Strict):
 
 
 class LogSettings(Strict):
-    """What is logged to standard error, and how."""
+    """What is logged to standard error."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least that is logged. The text of posts appears at debug alone."""
     format: Literal["console", "json"] = "console"
+    """`console` for people, `json` for machines."""
 
-    @field_validator("level", mode="before")
+    @field_validator("level", "format", mode="before")
     @classmethod
     def _any_case(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
@@ -133,12 +132,20 @@ class Settings(BaseSettings):
     """All settings. `load_settings` reads them; made directly, it holds what it is given and nothing else."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, hide_input_in_errors=True
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        use_attribute_docstrings=True,
     )
 
     config: Path = Path("config")
+    """The folder of `brands.yaml` and `routes.yaml`."""
     data: Path = Path("data")
+    """The folder where the embedded log and store live."""
     source: Literal["x", "sample", "replay"] | None = None
+    """Where posts come from."""
     replay: ReplaySettings = ReplaySettings()
     x: XSettings = XSettings()
     kafka: KafkaSettings = KafkaSettings()
@@ -147,12 +154,21 @@ class Settings(BaseSettings):
     metrics: MetricsSettings = MetricsSettings()
     heartbeat: HeartbeatSettings = HeartbeatSettings()
     language: Literal["en", "ja"] = "en"
+    """The language of messages where a route names none."""
     log: LogSettings = LogSettings()
     drain_seconds: float = Field(default=20.0, examples=[20])
+    """How long a stop may take to finish what is in flight."""
+
+    @field_validator("drain_seconds")
+    @classmethod
+    def _some_time(cls, seconds: float) -> float:
+        if not 0 <= seconds <= 3600:
+            raise refusal("is out of range", "write seconds, from 0 to 3600")
+        return seconds
 
     @property
     def mode(self) -> Literal["embedded", "kafka"]:
-        """Which log and store the settings name: Kafka with PostgreSQL, else the embedded ones."""
+        """Which log and store the settings name: Kafka with PostgreSQL, or the embedded ones."""
         return "kafka" if self.kafka.bootstrap_servers else "embedded"
 
     @property
@@ -163,16 +179,9 @@ class Settings(BaseSettings):
         return f"sqlite:///{self.data / 'store.db'}"
 
     @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
+    def settings_customise_sources(cls, *_: Any, **sources: Any) -> tuple[PydanticBaseSettingsSource, ...]:
         """What is given, alone: the layers are read, with the place of each value, in `config.layers`."""
-        return (init_settings,)
+        return (sources["init_settings"],)
 
 
 def load_settings(config: Path | None = None, data: Path | None = None, **overrides: Any) -> Settings:
@@ -181,24 +190,52 @@ def load_settings(config: Path | None = None, data: Path | None = None, **overri
     `config`, `data` and the overrides (`source="replay"`, `replay={"file": …}`) come first, as the options of the
     command line do; None among them says nothing.
     """
-    given = {name: value for name, value in {"config": config, "data": data, **overrides}.items() if value is not None}
-    layers = read_layers(Settings, given)
-    settings = layers.build()
-    if settings is not None:
-        _refuse_mixes(settings, layers)
-    if layers.faults or settings is None:
+    settings, layers = read_settings({"config": config, "data": data, **overrides})
+    if settings is None:
         raise ConfigurationFaults(layers.faults)
     return settings
 
 
+def read_settings(options: Mapping[str, Any]) -> tuple[Settings | None, Layers[Settings]]:
+    """The settings, None where they have faults, and the layers, which hold these."""
+    layers = read_layers(Settings, options)
+    settings = layers.build()
+    if settings is not None:
+        _refuse_mixes(settings, layers)
+        _refuse_half_secured(settings.kafka, layers)
+    return (None if layers.faults else settings), layers
+
+
 def _refuse_mixes(settings: Settings, layers: Layers[Settings]) -> None:
     """Kafka goes with PostgreSQL and the embedded log with SQLite: any other pair would lose what it is made for."""
-    kafka = settings.kafka.bootstrap_servers is not None
+    kafka = settings.mode == "kafka"
     postgresql = settings.store_url.startswith("postgresql:")
-    remedy = f"{{}} {PREFIX}STORE__URL=postgresql://…, {{}} {PREFIX}KAFKA__BOOTSTRAP_SERVERS"
+    store, servers = f"{PREFIX}STORE__URL", f"{PREFIX}KAFKA__BOOTSTRAP_SERVERS"
     if kafka and not postgresql:
-        place, fault = ("kafka", "bootstrap_servers"), "Kafka is set without PostgreSQL"
-        layers.refuse(place, fault, remedy.format("set", "or remove"))
+        remedy = f"set {store}=postgresql://…, or remove {servers}"
+        layers.refuse(("kafka", "bootstrap_servers"), "Kafka is set without PostgreSQL", remedy)
     elif postgresql and not kafka:
-        place, fault = ("store", "url"), "PostgreSQL is set without Kafka"
-        layers.refuse(place, fault, remedy.format("remove", "or set"))
+        remedy = f"set {servers}=host:port, or remove {store}"
+        layers.refuse(("store", "url"), "PostgreSQL is set without Kafka", remedy)
+
+
+def _refuse_half_secured(kafka: KafkaSettings, layers: Layers[Settings]) -> None:
+    """What is set for a log-in or a certificate that the protocol does not use would be ignored: refused."""
+    protocol: Place = ("kafka", "security_protocol")
+    login = {"username": kafka.username, "password": kafka.password}
+    if kafka.security_protocol.startswith("SASL"):
+        for key, value in login.items():
+            if value is None:
+                layers.refuse(protocol, f"{kafka.security_protocol} needs a {key}", f"set {PREFIX}KAFKA__{key.upper()}")
+    else:
+        for key, value in {**login, "sasl_mechanism": kafka.sasl_mechanism}.items():
+            if value is not None:
+                fault = f"is not used with security protocol {kafka.security_protocol}"
+                layers.refuse(("kafka", key), fault, f"set {PREFIX}KAFKA__SECURITY_PROTOCOL=SASL_SSL, or remove it")
+    if kafka.ca_file is None:
+        return
+    if not kafka.security_protocol.endswith("SSL"):
+        fault = f"is not used with security protocol {kafka.security_protocol}"
+        layers.refuse(("kafka", "ca_file"), fault, f"set {PREFIX}KAFKA__SECURITY_PROTOCOL=SSL, or remove it")
+    elif not kafka.ca_file.is_file():
+        layers.refuse(("kafka", "ca_file"), "there is no such file", "name the file of the authority, in PEM")

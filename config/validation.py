@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Final, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from config.documents import Document, Place
@@ -12,6 +13,7 @@ from config.refusals import REFUSAL
 
 TAG: Final = "<"  # how the tags of our unions begin: a step of pydantic's locations that no file has
 THIS_RELEASE: Final = "this release does not act on it yet"
+REFUSED_REMEDY: Final = "remove it, or run a release that does"
 
 
 class Strict(BaseModel):
@@ -20,7 +22,7 @@ class Strict(BaseModel):
     `not_yet` names the keys of later releases: refused, never ignored.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True)
     not_yet: ClassVar[Mapping[str, str]] = {}
 
 
@@ -28,7 +30,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def validate(model: type[Model], value: Any, document: Document, place: Sequence[str | int] = ()) -> Model | None:
-    """The model of a value that stands at a place of the document; None where it has faults, which the document gets."""
+    """The model of a value at a place of the document; None where it has faults, which the document gets."""
     try:
         return model.model_validate(value)
     except ValidationError as error:
@@ -54,16 +56,18 @@ def distinct(error: ValidationError) -> Iterator[ErrorDetails]:
 
 
 def explain(details: ErrorDetails, model: type[BaseModel], text: str | None) -> tuple[str, str]:
-    """Fault and remedy of one of pydantic's errors; `text` is the value as the user wrote it, where it is a single one."""
+    """Fault and remedy of one of pydantic's errors; `text` is the value as the user wrote it, if it is a single one."""
     kind, context, value = details["type"], details.get("ctx", {}), details["input"]
     location = details["loc"]
+    if is_secret(model, location):
+        text = None
     if kind == REFUSAL:
         return str(context["fault"]), str(context["remedy"])
     if kind == "extra_forbidden":
         return _explain_unknown(str(location[-1]), owner_of(model, location))
     if kind == "missing":
         return "is missing", "add it" + _example(model, location)
-    if kind == "string_type":
+    if kind in ("string_type", "path_type"):
         return _explain_not_text(value, text)
     if kind == "literal_error":
         names = [name.strip(" '") for name in str(context["expected"]).replace(" or ", ", ").split(",")]
@@ -94,7 +98,7 @@ def _explain_unknown(key: str, owner: type[BaseModel]) -> tuple[str, str]:
     not_yet = owner.not_yet if issubclass(owner, Strict) else {}
     if key in not_yet:
         about = f" ({not_yet[key]})" if not_yet[key] else ""
-        return f"{THIS_RELEASE}{about}", "remove it, or run a release that does"
+        return f"{THIS_RELEASE}{about}", REFUSED_REMEDY
     return "unknown key", suggestion(key, names_of(owner))
 
 
@@ -106,19 +110,19 @@ def _explain_not_text(value: Any, text: str | None) -> tuple[str, str]:
     return f"must be text, not {_kind(value)}", "write text, in quotes where it could be read otherwise"
 
 
+_KINDS: Final = (
+    ((bool,), "true or false"),
+    ((int, float), "a number"),
+    ((str,), "text"),
+    ((list, tuple), "a list"),
+    ((dict,), "a block of keys"),
+)
+
+
 def _kind(value: Any) -> str:
     if value is None:
         return "nothing"
-    for types, name in (
-        (bool, "true or false"),
-        ((int, float), "a number"),
-        (str, "text"),
-        ((list, tuple), "a list"),
-        (dict, "a block of keys"),
-    ):
-        if isinstance(value, types):  # type: ignore[arg-type]  # a table of types and tuples of types
-            return name
-    return "a date"
+    return next((name for types, name in _KINDS if isinstance(value, types)), "a date")
 
 
 def _shown(value: Any, text: str | None) -> str:
@@ -150,9 +154,18 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     return next((found for part in get_args(annotation) if (found := _model_in(part))), None)
 
 
-def _example(model: type[BaseModel], location: Sequence[str | int]) -> str:
+def is_secret(model: type[BaseModel], location: Sequence[str | int]) -> bool:
+    """Whether a location holds a secret, whose value no message shows."""
+    field = _field_at(model, location)
+    return field is not None and SecretStr in (field.annotation, *get_args(field.annotation))
+
+
+def _field_at(model: type[BaseModel], location: Sequence[str | int]) -> FieldInfo | None:
     owner = owner_of(model, location)
-    for name, field in owner.model_fields.items():
-        if location and location[-1] == (field.alias or name) and field.examples:
-            return f", for example `{location[-1]}: {field.examples[0]}`"
-    return ""
+    found = (field for name, field in owner.model_fields.items() if location[-1] == (field.alias or name))
+    return next(found, None) if location else None
+
+
+def _example(model: type[BaseModel], location: Sequence[str | int]) -> str:
+    field = _field_at(model, location)
+    return f", for example `{location[-1]}: {field.examples[0]}`" if field and field.examples else ""
