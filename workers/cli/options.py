@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -52,4 +52,4 @@ def common_options(function: Function) -> Function:
         state.debug = log_level == "debug" or os.environ.get("HIKESHI_LOG__LEVEL", "").lower() == "debug"
         return function(options=Options(config, data, log_level, state), **others)
 
-    return with_options
+    return cast(Function, with_options)

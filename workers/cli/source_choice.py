@@ -1,0 +1,56 @@
+"""Which source a command reads: the contract's rules, pure."""
+
+from typing import Final, Literal, NamedTuple
+
+from config.routes import Policy
+from config.settings import Settings
+from schemas.errors import ConfigurationError
+
+SourceName = Literal["sample", "replay"]
+
+_NO_X: Final = (
+    "this release has no X connection yet: use `--source sample` (posts of ours) or `--source replay --file FILE`"
+)
+
+
+class Choice(NamedTuple):
+    """The source, and what the user should know about the choice."""
+
+    source: SourceName
+    notice: str | None = None
+
+
+def choose_source(settings: Settings, policy: Policy | None, *, until_idle: bool = False) -> Choice:
+    """The source, or ConfigurationError with the remedies.
+
+    `policy` is None for a `worker`, which never falls back to the sample.
+    """
+    asked = settings.source
+    if asked == "x" and until_idle:
+        raise ConfigurationError("--until-idle needs a source that ends: `--source replay` or `--source sample`")
+    if asked == "x" or (asked is None and settings.replay.file is None and settings.x.bearer_token is not None):
+        raise ConfigurationError(_NO_X)
+    if asked == "sample" and settings.replay.file is not None:
+        raise ConfigurationError("a file (--file, HIKESHI_REPLAY__FILE) is read by `--source replay`, not by `sample`")
+    if asked == "replay" and settings.replay.file is None:
+        raise ConfigurationError("`--source replay` needs `--file FILE`, or `--file -` for standard input")
+    if asked is not None:
+        return Choice(asked)
+    if settings.replay.file is not None:
+        return Choice("replay")
+    return _fallback(settings, policy)
+
+
+def _fallback(settings: Settings, policy: Policy | None) -> Choice:
+    told = [] if policy is None else [name for name, receiver in policy.receivers.items() if receiver.kind != "console"]
+    if policy is None or told or settings.mode == "kafka":
+        because = f" (receiver {told[0]} is configured, and posts of ours are not for it unasked)" if told else ""
+        raise ConfigurationError(
+            f"there is no source of posts{because}: set HIKESHI_X__BEARER_TOKEN, which a later release will use to "
+            "connect to X, or ask for posts of ours with `--source sample`, or for a file with `--source replay --file`"
+        )
+    return Choice(
+        "sample",
+        "No source is configured, so this shows posts of ours about a brand of ours (--source sample). "
+        "Your own: --source replay --file FILE",
+    )
