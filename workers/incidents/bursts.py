@@ -1,0 +1,129 @@
+"""Bursts in the store: opened, extended and fed within the transaction of the batch that made the rule hold."""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from config.brands import Burst
+from config.routes import Policy
+from schemas.mark import SEVERITIES
+from workers.incidents import minutes, posts, records
+from workers.incidents.burst import MINUTE_MS, Span, held_spans, merge_spans, overlaps, within
+from workers.incidents.decide import may_merge, merge, posts_arrived
+from workers.incidents.model import HIGH, Decision, Event, Incident, Millis, Post, burst_key
+
+Authors = dict[int, set[str]]
+
+
+async def judge_bursts(
+    connection: AsyncConnection,
+    dialect: str,
+    policy: Policy,
+    rules: Mapping[str, Burst | None],
+    incidents: dict[str, Incident],
+    complained: Mapping[str, tuple[Authors, set[int]]],
+    arrived: Sequence[Post],
+    now: Millis,
+) -> tuple[dict[str, Incident], list[tuple[Incident, Decision]]]:
+    """Judge the brands with new complaints. Returns the open burst of each, and what was decided about bursts.
+
+    `complained`: authors by minute round about the new complaints, and the minutes these are in, by brand. `incidents`
+    holds the latest burst of each brand under its key; it is taken out, and so are the roots that are merged.
+    """
+    bursts: dict[str, Incident] = {}
+    decided: list[tuple[Incident, Decision]] = []
+    brands = {key.partition("/")[0] for key, i in incidents.items() if i.scope == "burst"} | set(complained)
+    for brand in sorted(brands):
+        burst = incidents.get(burst_key(brand))
+        rule = rules.get(brand)
+        authors, touched = complained.get(brand, ({}, set()))
+        held = held_spans(authors, touched, rule) if rule is not None else []
+        before = burst.spans if burst is not None else []
+        held = held if burst is not None and burst.is_open else [s for s in held if not overlaps(s, before)]
+        flared = burst is not None and any(not overlaps(span, before) for span in held)
+        opens = bool(held) and (burst is None or not burst.is_open)
+        if opens:
+            burst, flared = _new_burst(brand, held, now), False
+        if burst is None or not burst.is_open:
+            continue
+        bursts[brand] = burst
+        new = await _feed(connection, dialect, burst, held, authors, arrived)
+        if not new and not opens:
+            continue
+        if opens and rule is not None:
+            await _describe(connection, burst, rule)
+        decision = posts_arrived(burst, new, [], policy, now, flared=flared)
+        decided.append((burst, decision))
+        if flared:
+            decision.events.append(Event("flared", "the rule holds again"))
+        if opens or flared:
+            decided += await _absorb(connection, dialect, burst, incidents)
+    return bursts, decided
+
+
+def _new_burst(brand: str, held: Sequence[Span], now: Millis) -> Incident:
+    return Incident(
+        id=records.new_id(), key=burst_key(brand), scope="burst", brand=brand, desk="care", kind="complaint",
+        severity=HIGH, influence=0, status="firing", opened_at=now, updated_at=0, last_post_at=now,
+        event_at=held[0][0],
+    )  # fmt: skip
+
+
+async def _feed(
+    connection: AsyncConnection,
+    dialect: str,
+    burst: Incident,
+    held: Sequence[Span],
+    authors: Authors,
+    arrived: Sequence[Post],
+) -> list[Post]:
+    """Extend the spans and count anew; returns the batch's complaints that lie in them."""
+    burst.spans = merge_spans([*burst.spans, *held])
+    inside = [
+        p for p in arrived if p.brand == burst.brand and p.kind == "complaint" and within(p.created_at, burst.spans)
+    ]
+    hashes = {h for minute, found in authors.items() if within(minute * MINUTE_MS, burst.spans) for h in found}
+    hashes |= {minutes.author_hash(p.author) for p in inside}
+    added = await posts.add_authors(connection, dialect, [(burst.id, h, None) for h in sorted(hashes)])
+    burst.author_count += added.get(burst.id, 0)
+    if inside or held:
+        burst.post_count = await minutes.complaints_in(connection, burst.brand, burst.spans)
+    for span in held:
+        burst.severity = max(burst.severity, await minutes.worst_in(connection, burst.brand, span))
+    return inside
+
+
+async def _describe(connection: AsyncConnection, burst: Incident, rule: Burst) -> None:
+    """Why it opened, and in which languages people complain."""
+    first, last = burst.spans[0][0], burst.spans[-1][1]
+    found = await connection.execute(
+        text(
+            "SELECT COALESCE(lang, 'und') AS lang, COUNT(*) AS posts FROM posts WHERE brand = :brand "
+            "AND kind = 'complaint' AND created_at BETWEEN :first AND :last GROUP BY 1 ORDER BY 2 DESC, 1"
+        ),
+        {"brand": burst.brand, "first": first, "last": last},
+    )
+    split = [(row.lang, row.posts) for row in found]
+    burst.langs = [lang for lang, _ in split]
+    burst.reasons = [
+        f"{burst.author_count} authors complained; the rule is {rule.authors} within "
+        f"{int(rule.within.total_seconds() // 60)} minutes",
+        "languages: " + ", ".join(f"{lang} {count}" for lang, count in split),
+        f"worst single complaint: {SEVERITIES[burst.severity]}",
+    ]
+
+
+async def _absorb(
+    connection: AsyncConnection, dialect: str, burst: Incident, incidents: dict[str, Incident]
+) -> list[tuple[Incident, Decision]]:
+    """Merge the brand's one-post complaints of its spans that nobody has acknowledged."""
+    held_already = {incident.id for incident in incidents.values()}
+    found = await records.lock_mergeable(connection, dialect, burst, skip=held_already)
+    merged = []
+    for incident in found:
+        if may_merge(incident, burst):
+            decision = Decision()
+            merge(incident, burst, decision)
+            merged.append((incident, decision))
+    return merged

@@ -1,0 +1,298 @@
+"""A batch of marks into the store: one transaction that moves the offsets, stores posts, counts, decides, schedules."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from config.brands import Brand, Burst
+from config.routes import Policy, Route
+from schemas.mark import INFLUENCES, SEVERITIES, Mark
+from schemas.mention import Mention
+from workers.incidents import minutes, posts, records
+from workers.incidents.burst import window_minutes
+from workers.incidents.bursts import judge_bursts
+from workers.incidents.decide import milliseconds, posts_arrived, resolve
+from workers.incidents.model import KIND_WEIGHT, Decision, Desk, Incident, Millis, Post, burst_key
+from workers.incidents.placing import Place, place
+from workers.incidents.removal import remove
+from workers.incidents.routing import route
+from workers.store.offsets import swap_offsets
+
+
+class Arrival(NamedTuple):
+    """A mark with its mention decoded, ready to be stored; `late`: recovered, too old for a burst."""
+
+    mark: Mark
+    mention: Mention
+    created_at: Millis
+    late: bool
+
+
+class Context(NamedTuple):
+    """What decisions are made by: today's policy and burst rules, the time."""
+
+    dialect: str
+    policy: Policy
+    rules: Mapping[str, Burst | None]
+    now: Millis
+
+    def rule(self, brand: str) -> Burst | None:
+        """The burst rule of a brand; one that the file no longer holds has none."""
+        return self.rules.get(brand)
+
+
+class Outcome(NamedTuple):
+    """What a batch did: posts new to the store, incidents opened by scope, and the earliest notification due."""
+
+    stored: int
+    opened: Mapping[str, int]
+    due_at: Millis | None
+
+
+class _Placed(NamedTuple):
+    post: Post
+    body: str
+    desk: Desk | None
+    spread_only: bool
+    quote: bool
+
+    @property
+    def key(self) -> str:
+        return f"{self.post.brand}/{self.desk}/{self.post.root}"
+
+
+class _Batch(NamedTuple):
+    """The incidents that a batch touches, by key, and the posts that join each, by incident id."""
+
+    incidents: dict[str, Incident]
+    new: dict[str, list[Post]]
+    revised: dict[str, list[Post]]
+
+
+def context(dialect: str, policy: Policy, brands: Sequence[Brand], now: Millis) -> Context:
+    """The context of a batch."""
+    return Context(dialect, policy, {brand.id: brand.burst_rule for brand in brands}, now)
+
+
+async def ingest(
+    connection: AsyncConnection,
+    around: Context,
+    topic: str,
+    swaps: Mapping[int, tuple[int | None, int]],
+    arrivals: Sequence[Arrival],
+    removals: Sequence[tuple[str, str]] = (),
+) -> Outcome:
+    """Store a polled batch. Raises FencedError when another owner has gone on in one of its partitions.
+
+    The same marks again change nothing. `removals` are brand and id of posts whose record is null.
+    """
+    await swap_offsets(connection, around.dialect, topic, swaps)
+    stored, opened, dues = 0, Counter[str](), list[Millis]()
+    for part in _one_revision_each(arrivals):
+        new, decided = await _store(connection, around, part)
+        stored += new
+        opened.update(i.scope for i, decision in decided if any(e.event == "opened" for e in decision.events))
+        dues += [notify.due_at for _, decision in decided for notify in decision.notify]
+    if removals:
+        dues += await remove(connection, around.dialect, removals, around.now)
+    return Outcome(stored, opened, min(dues, default=None))
+
+
+def _one_revision_each(arrivals: Sequence[Arrival]) -> Iterator[list[Arrival]]:
+    """Cut the batch so that each part holds a post once: what revisions lead to must not depend on batch borders."""
+    part: dict[tuple[str, str], Arrival] = {}
+    for arrival in arrivals:
+        key = (arrival.mention.brand, arrival.mention.id)
+        if key in part:
+            if arrival.mention.revision <= part[key].mention.revision:
+                continue  # the same again
+            yield list(part.values())
+            part = {}
+        part[key] = arrival
+    if part:
+        yield list(part.values())
+
+
+async def _store(
+    connection: AsyncConnection, around: Context, arrivals: Sequence[Arrival]
+) -> tuple[int, list[tuple[Incident, Decision]]]:
+    dialect = around.dialect
+    first = await posts.lock_brands(connection, dialect, Counter(a.mention.brand for a in arrivals))
+    placed = [_place(arrival, around.policy, first) for arrival in arrivals]
+    older = await posts.stored(connection, dialect, {(p.post.brand, p.post.id) for p in placed if p.post.revision > 0})
+    fresh = [p for p in placed if (p.post.brand, p.post.id) not in older]
+    revisions = [
+        (p, old)
+        for p in placed
+        if (old := older.get((p.post.brand, p.post.id))) is not None and old.revision < p.post.revision
+    ]
+    batch = await _incidents(connection, around, [p for p in placed if p.desk is not None])
+    for p in fresh:
+        if p.desk is not None:
+            p.post.incident = _joined(batch, p, around).id
+    arrived = await posts.insert(connection, dialect, [p.post for p in fresh], [p.body for p in fresh])
+    new = [p for p in fresh if (p.post.brand, p.post.id) in arrived]
+    for p in new:
+        if p.post.incident is not None:
+            batch.new[p.post.incident].append(p.post)
+    left = await _revise(connection, around, batch, revisions)
+    await _count_spread(connection, dialect, new)
+    by_id = {incident.id: incident for incident in batch.incidents.values()}
+    await _count_members(connection, dialect, by_id, batch.new)
+    counted = [p.post for p in new if not p.spread_only]
+    became = [
+        (p.post, old.kind)
+        for p, old in revisions
+        if p.post.kind == "complaint" and old.kind != "complaint" and not p.spread_only
+    ]
+    widths = {brand: window_minutes(rule) for brand in first if (rule := around.rule(brand)) is not None}
+    complained = await minutes.count(connection, dialect, counted, became, widths)
+    bursts, decided = await judge_bursts(
+        connection,
+        dialect,
+        around.policy,
+        around.rules,
+        batch.incidents,
+        complained,
+        [*counted, *(post for post, _ in became)],
+        around.now,
+    )
+    for incident in by_id.values():
+        joined, revised = batch.new[incident.id], batch.revised[incident.id]
+        if joined or revised:
+            burst = bursts.get(incident.brand)
+            decided.append((incident, posts_arrived(incident, joined, revised, around.policy, around.now, burst=burst)))
+    decided += [
+        (incident, resolve(incident, "hikeshi", "its only post moved to care", around.now)) for incident in left
+    ]
+    await records.save(connection, dialect, decided, around.now)
+    return len(new), decided
+
+
+def _place(arrival: Arrival, policy: Policy, first: dict[str, int]) -> _Placed:
+    mark, mention = arrival.mark, arrival.mention
+    influence = INFLUENCES.index(mark.influence)
+    where: Place = place(mention, mark.kind, influence, policy)
+    author = mention.author
+    username = author.username.lower() if author and author.username else None
+    post = Post(
+        brand=mention.brand,
+        id=mention.id,
+        revision=mention.revision,
+        kind=mark.kind,
+        severity=SEVERITIES.index(mark.severity),
+        influence=influence,
+        lang=mention.lang,
+        created_at=arrival.created_at,
+        arrival=first[mention.brand],
+        author=(author.id if author and author.id else username) or "",
+        username=username,
+        root=mention.root_id,
+        incident=None,
+        reason=where.reason,
+        reasons=mark.reasons,
+        late=arrival.late,
+        sample=mention.sample,
+    )
+    first[mention.brand] += 1
+    body = msgspec.json.encode(posts.Body(mention=mark.mention, reasons=mark.reasons)).decode()
+    spread_only = where.desk is None and (mention.retweet_of is not None or mention.match == "source-only")
+    return _Placed(post, body, where.desk, spread_only, mention.quote_of is not None)
+
+
+async def _incidents(connection: AsyncConnection, around: Context, placed: Sequence[_Placed]) -> _Batch:
+    """Lock what the posts may join, in the order of keys: their roots' incidents and their brands' bursts."""
+    keys = {p.key for p in placed} | {burst_key(p.post.brand) for p in placed if p.desk == "care"}
+    found = await records.lock_latest(connection, around.dialect, keys)
+    if _asks_for_authors(around.policy.route):
+        by_id = {incident.id: incident for incident in found.values()}
+        await records.add_usernames(connection, around.dialect, by_id)
+    return _Batch(found, defaultdict(list), defaultdict(list))
+
+
+def _asks_for_authors(node: Route) -> bool:
+    return bool(node.match.author) or any(_asks_for_authors(child) for child in node.routes)
+
+
+def _joined(batch: _Batch, placed: _Placed, around: Context) -> Incident:
+    """The incident that a post joins: its root's, unless that was over for too long; then a new one with its key."""
+    post, now = placed.post, around.now
+    incident = batch.incidents.get(placed.key)
+    if incident is not None and _is_over(incident, batch.incidents.get(burst_key(post.brand)), around):
+        incident = None
+    if incident is None:
+        assert placed.desk is not None  # noqa: S101  only placed posts are asked for
+        incident = Incident(
+            id=records.new_id(), key=placed.key, scope="root", brand=post.brand, desk=placed.desk, kind=post.kind,
+            severity=0, influence=0, status="firing", opened_at=now, updated_at=0, last_post_at=now,
+            event_at=post.created_at,
+        )  # fmt: skip
+        batch.incidents[placed.key] = incident
+    return incident
+
+
+def _is_over(incident: Incident, burst: Incident | None, around: Context) -> bool:
+    ended = incident
+    if incident.status == "merged":
+        if burst is None or burst.id != incident.merged_into:
+            return True  # its burst has been followed by another, so it is long over
+        ended = burst
+    if ended.status != "resolved" or ended.resolved_at is None:
+        return False
+    reopen_within = route(around.policy, incident).first.reopen_within
+    return around.now - ended.resolved_at > milliseconds(reopen_within)
+
+
+async def _revise(
+    connection: AsyncConnection, around: Context, batch: _Batch, revisions: Sequence[tuple[_Placed, posts.Stored]]
+) -> list[Incident]:
+    """Replace revised posts; one moves only from none or voice to care. Returns incidents left without a post."""
+    if not revisions:
+        return []
+    before = await records.lock(connection, around.dialect, {old.incident for _, old in revisions if old.incident})
+    for incident in batch.incidents.values():
+        before[incident.id] = incident
+    left: list[Incident] = []
+    for p, old in revisions:
+        was = before.get(old.incident) if old.incident else None
+        if p.desk == "care" and (was is None or was.desk == "voice"):
+            joined = _joined(batch, p, around)
+            p.post.incident = joined.id
+            batch.new[joined.id].append(p.post)
+            if was is not None:
+                was.post_count -= 1
+                if was.post_count == 0 and was.is_open:
+                    left.append(was)
+        elif was is not None:
+            p.post.incident = was.id
+            batch.incidents.setdefault(was.key, was)
+            batch.revised[was.id].append(p.post)
+            if KIND_WEIGHT[p.post.kind] < KIND_WEIGHT[was.kind]:
+                p.post.reason = f"a {was.kind} before it was revised"
+        elif p.desk is not None:
+            p.post.reason = f"{p.post.reason}, but a revision moves a post to care alone"
+    await posts.revise(connection, around.dialect, [p.post for p, _ in revisions], [p.body for p, _ in revisions])
+    return left
+
+
+async def _count_spread(connection: AsyncConnection, dialect: str, new: Sequence[_Placed]) -> None:
+    retweets = [(p.post.brand, p.post.root) for p in new if p.spread_only and not p.quote]
+    quotes = [(p.post.brand, p.post.root) for p in new if p.quote]
+    await posts.count_spread(connection, dialect, retweets, quotes)
+
+
+async def _count_members(
+    connection: AsyncConnection, dialect: str, incidents: Mapping[str, Incident], joined: Mapping[str, list[Post]]
+) -> None:
+    members = [post for found in joined.values() for post in found]
+    authors = [(post.incident or "", post.author, post.username) for post in members]
+    added = await posts.add_authors(connection, dialect, authors)
+    for incident_id, found in joined.items():
+        if found:
+            incident = incidents[incident_id]
+            incident.post_count += len(found)
+            incident.author_count += added.get(incident_id, 0)
+            incident.usernames |= {name for p in found for name in (p.author, p.username) if name}

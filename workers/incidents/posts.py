@@ -1,0 +1,150 @@
+"""Posts in the store: inserted once for each brand and id, replaced by newer revisions, counted as spread."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from workers.incidents.model import Incident, Post
+from workers.store.bulk import Rows
+
+_POSTS = Rows.of(
+    brand="text", id="text", revision="integer", kind="text", severity="integer", influence="integer", lang="text",
+    created_at="bigint", arrival="bigint", author="text", root="text", incident="text", reason="text", body="text",
+)  # fmt: skip
+_BRANDS = Rows.of(brand="text", added="bigint")
+_KEYS = Rows.of(brand="text", id="text")
+_SPREAD = Rows.of(brand="text", root="text", retweets="integer", quotes="integer")
+_AUTHORS = Rows.of(incident="text", author="text", username="text")
+
+Key = tuple[str, str]
+
+
+class Body(msgspec.Struct, kw_only=True):
+    """What a stored post is shown by: its mention's own bytes and the classifier's reasons."""
+
+    mention: msgspec.Raw
+    reasons: list[str]
+
+
+class Stored(NamedTuple):
+    """What is known of a post that was there before."""
+
+    revision: int
+    kind: str
+    incident: str | None
+
+
+async def lock_brands(connection: AsyncConnection, dialect: str, added: Mapping[str, int]) -> dict[str, int]:
+    """Lock the brands' rows in order and reserve so many arrival numbers of each; returns the first of each."""
+    rows = sorted(added.items())
+    found = await connection.execute(
+        text(
+            f"INSERT INTO brands (brand, arrival) SELECT r.brand, r.added FROM {_BRANDS.source(dialect)} WHERE true "
+            "ON CONFLICT (brand) DO UPDATE SET arrival = brands.arrival + excluded.arrival RETURNING brand, arrival"
+        ),
+        _BRANDS.bind(dialect, rows),
+    )
+    return {brand: arrival - added[brand] for brand, arrival in found}
+
+
+async def insert(connection: AsyncConnection, dialect: str, posts: Sequence[Post], bodies: Sequence[str]) -> set[Key]:
+    """Insert posts, none twice and none that was removed; returns the keys of those that are new."""
+    rows = [
+        (p.brand, p.id, p.revision, p.kind, p.severity, p.influence, p.lang, p.created_at, p.arrival, p.author, p.root,
+         p.incident, p.reason, body)
+        for p, body in zip(posts, bodies, strict=True)
+    ]  # fmt: skip
+    found = await connection.execute(
+        text(
+            f"INSERT INTO posts ({_POSTS.names}) SELECT {_POSTS.names} FROM {_POSTS.source(dialect)} "
+            "WHERE NOT EXISTS (SELECT 1 FROM removed WHERE removed.brand = r.brand AND removed.id = r.id) "
+            "ON CONFLICT (brand, id) DO NOTHING RETURNING brand, id"
+        ),
+        _POSTS.bind(dialect, rows),
+    )
+    return {(brand, post_id) for brand, post_id in found}
+
+
+async def stored(connection: AsyncConnection, dialect: str, keys: Collection[Key]) -> dict[Key, Stored]:
+    """What the store knows of these posts."""
+    if not keys:
+        return {}
+    found = await connection.execute(
+        text(
+            "SELECT posts.brand, posts.id, posts.revision, posts.kind, posts.incident FROM posts "
+            f"JOIN {_KEYS.source(dialect)} ON posts.brand = r.brand AND posts.id = r.id"
+        ),
+        _KEYS.bind(dialect, sorted(keys)),
+    )
+    return {(row.brand, row.id): Stored(row.revision, row.kind, row.incident) for row in found}
+
+
+async def revise(connection: AsyncConnection, dialect: str, posts: Sequence[Post], bodies: Sequence[str]) -> None:
+    """Replace posts by newer revisions; a post keeps when it was created and gets a new arrival number."""
+    if not posts:
+        return
+    rows = [
+        (p.brand, p.id, p.revision, p.kind, p.severity, p.influence, p.lang, p.created_at, p.arrival, p.author, p.root,
+         p.incident, p.reason, body)
+        for p, body in zip(posts, bodies, strict=True)
+    ]  # fmt: skip
+    changed = ("revision", "kind", "severity", "influence", "lang", "arrival", "incident", "reason", "body")
+    await connection.execute(
+        text(
+            f"UPDATE posts SET {', '.join(f'{name} = r.{name}' for name in changed)} FROM {_POSTS.source(dialect)} "
+            "WHERE posts.brand = r.brand AND posts.id = r.id AND posts.revision < r.revision"
+        ),
+        _POSTS.bind(dialect, rows),
+    )
+
+
+async def count_spread(
+    connection: AsyncConnection, dialect: str, retweets: Sequence[Key], quotes: Sequence[Key]
+) -> None:
+    """Count retweets and quotes under brand and root."""
+    counts: dict[Key, list[int]] = defaultdict(lambda: [0, 0])
+    for place, found in enumerate((retweets, quotes)):
+        for key in found:
+            counts[key][place] += 1
+    if counts:
+        await connection.execute(
+            text(
+                f"INSERT INTO spread ({_SPREAD.names}) SELECT {_SPREAD.names} FROM {_SPREAD.source(dialect)} "
+                "WHERE true ON CONFLICT (brand, root) DO UPDATE SET retweets = spread.retweets + excluded.retweets, "
+                "quotes = spread.quotes + excluded.quotes"
+            ),
+            _SPREAD.bind(dialect, [(*key, *both) for key, both in sorted(counts.items())]),
+        )
+
+
+async def add_authors(
+    connection: AsyncConnection, dialect: str, authors: Collection[tuple[str, str, str | None]]
+) -> dict[str, int]:
+    """Add (incident, author, lower-case username); returns how many were new to each incident."""
+    if not authors:
+        return {}
+    rows = sorted({(incident, author): username for incident, author, username in authors}.items())
+    found = await connection.execute(
+        text(
+            f"INSERT INTO incident_authors ({_AUTHORS.names}) SELECT {_AUTHORS.names} FROM {_AUTHORS.source(dialect)} "
+            "WHERE true ON CONFLICT DO NOTHING RETURNING incident"
+        ),
+        _AUTHORS.bind(dialect, [(*key, username) for key, username in rows]),
+    )
+    added: dict[str, int] = defaultdict(int)
+    for (incident,) in found:
+        added[incident] += 1
+    return added
+
+
+def recount(incidents: Mapping[str, Incident], posts: Sequence[Post], authors: Mapping[str, int]) -> None:
+    """Add the new posts and authors to their root incidents' counts."""
+    for post in posts:
+        if post.incident is not None:
+            incidents[post.incident].post_count += 1
+    for incident, added in authors.items():
+        incidents[incident].author_count += added
