@@ -1,0 +1,22 @@
+"""The store under test: SQLite and PostgreSQL alike."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from workers.store import Store, open_store
+from workers.store.migrate import migrate
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    """A fresh store of each kind."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path}/store.db"
+    else:
+        url = request.getfixturevalue("postgres").url
+    opened = open_store(url)
+    await migrate(opened)
+    yield opened
+    await opened.close()
