@@ -13,7 +13,7 @@ from workers.stream import fields
 from workers.stream.normalise import normalise, normalise_keyword, scripts
 from workers.stream.post import Post
 
-Reason = Literal["keyword", "handle", "reply", "quote"]
+Reason = Literal["keyword", "handle", "reply", "quote", "revision"]
 
 # X's own pseudo-languages for posts whose words say none: undetermined, too short, without text; and only mentions,
 # cashtags, hashtags or media. They pass every filter on languages.
@@ -24,7 +24,10 @@ _QUOTED_ADDRESS = re.compile(r"https?://(?:www\.|mobile\.)?(?:twitter|x)\.com/([
 
 
 class Match(NamedTuple):
-    """A brand that a post is about, why it is, and the keywords found, as written in the file."""
+    """A brand that a post is about, why it is, and the keywords found, as written in the file.
+
+    `revision`: an earlier revision of the post was about the brand, and this one's text no longer is.
+    """
 
     brand: Brand
     reason: Reason
@@ -58,6 +61,7 @@ class Matcher:
 
     def __init__(self, brands: Sequence[Brand]) -> None:
         self.brands = tuple(brands)
+        self._by_id = {brand.id: brand for brand in self.brands}
         self._languages = [frozenset(brand.languages) for brand in self.brands]
         self._by_handle = _index(brand.handles for brand in self.brands)
         self._by_own = _index(brand.own for brand in self.brands)
@@ -72,6 +76,10 @@ class Matcher:
                     uses.setdefault(pattern, []).append(_Use(number, role, place, left, right))
         self._uses = list(uses.values())
         self._automaton = ahocorasick_rs.AhoCorasick(list(uses), store_patterns=False) if uses else None
+
+    def brand(self, brand_id: str) -> Brand | None:
+        """The brand of this id, if it is still listened for."""
+        return self._by_id.get(brand_id)
 
     def match(self, post: Post) -> list[Match]:
         """The brands that this post is about, in the order of the file."""

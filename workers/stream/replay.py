@@ -3,7 +3,7 @@
 import asyncio
 import os
 import stat
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ from workers.stream.chunks import ChunkReader
 from workers.stream.lines import LineSplitter
 from workers.stream.pace import Pace
 from workers.stream.source import Line
+from workers.stream.stopping import unless
 
 _log = get_logger(__name__)
 
@@ -47,38 +48,41 @@ class ReplaySource:
         """File and line."""
         return {"file": self._file, "line": line.number}
 
-    async def batches(self) -> AsyncIterator[Sequence[Line]]:
+    async def batches(self, stopping: asyncio.Event) -> AsyncIterator[Sequence[Line]]:
         """The file's lines; ends at its end."""
         if self._speed == "max":
-            async for batch in self._unpaced():
+            async for batch in self._unpaced(stopping):
                 yield batch
             return
         pace = Pace(float(self._speed), self._clock)
-        async for batch in self._unpaced():
+        async for batch in self._unpaced(stopping):
             due: list[Line] = []
             for line in batch:
-                wait = pace.wait_seconds(line.data)
-                if wait > 0:
-                    if due:
-                        yield due
-                        due = []
-                        wait = pace.wait_seconds(line.data)
-                    await self._clock.sleep(wait)
+                if pace.wait_seconds(line.data) > 0 and due:
+                    yield due
+                    due = []
+                if (wait := pace.wait_seconds(line.data)) > 0:
+                    await unless(stopping, self._clock.sleep(wait))
+                    if stopping.is_set() and self._size is not None:
+                        return  # a file is read again; of a pipe, what was taken goes on now, due or not
                 due.append(line)
             if due:
                 yield due
 
-    async def _unpaced(self) -> AsyncIterator[Sequence[Line]]:
+    async def _unpaced(self, stopping: asyncio.Event) -> AsyncIterator[Sequence[Line]]:
         reader = ChunkReader(self._path, self._chunk_bytes)
         splitter = LineSplitter(self._file)
         batch = _Batch(self._batch_lines)
         chunk: bytes | None = None
+        self._read_bytes = 0
         try:
-            while chunk != b"":
+            while chunk != b"" and not stopping.is_set():
                 reading = reader.read()
                 if batch.lines and not await _soon(reading):
                     yield batch.take()
-                chunk = await self._chunk(reading, splitter.number)
+                chunk = await self._chunk(unless(stopping, reading), splitter.number)
+                if chunk is None:
+                    break
                 for line in splitter.feed(chunk) if chunk else splitter.finish():
                     if batch.add(line):
                         yield batch.take()
@@ -87,11 +91,13 @@ class ReplaySource:
         finally:
             reader.close()
 
-    async def _chunk(self, reading: asyncio.Future[bytes], line: int) -> bytes:
+    async def _chunk(self, reading: Awaitable[bytes | None], line: int) -> bytes | None:
         try:
             chunk = await reading
         except OSError as error:
             raise StopError(f"{self._file}: reading failed after line {line}: {error.strerror}") from error
+        if chunk is None:
+            return None
         self._read_bytes += len(chunk)
         now = self._clock.monotonic()
         if now - self._told >= _PROGRESS_SECONDS:

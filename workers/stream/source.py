@@ -1,5 +1,6 @@
 """What a source is to the stream worker: it yields lines, never reads ahead of what was taken, and ends or not."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -15,16 +16,17 @@ class Line(NamedTuple):
 class Source(Protocol):
     """Where posts come from.
 
-    `batches` is called once. Each batch is asked for only when the one before it is on its way to the log, so that a
-    log that is away holds the source back; the iteration ends when there will never be more. Cancelling it is how a
-    source is stopped.
+    Each batch is asked for only when the one before it is on its way to the log, so that a log that is away holds the
+    source back. `batches` ends when there will never be more, or soon after `stopping` is set: what was taken from
+    where it can't be taken again is still handed on. It may be called again, after the stage was stopped and the cause
+    mended; a file then starts anew.
     """
 
     @property
     def name(self) -> str:
         """The `source` of its mentions: replay, sample, x."""
 
-    def batches(self) -> AsyncIterator[Sequence[Line]]:
+    def batches(self, stopping: asyncio.Event) -> AsyncIterator[Sequence[Line]]:
         """Lines in their order, a few hundred at a time at most: the loop must not be held up by one batch."""
 
     def where(self, line: Line) -> Mapping[str, Any]:

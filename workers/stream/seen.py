@@ -1,0 +1,116 @@
+"""Which posts were seen, in which revision and for which brands: in memory, rebuilt from the topic at start."""
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from schemas.mention import split_key
+from schemas.topics import Topic
+from workers.log.contract import CorruptRecordError, Log
+from workers.runtime.logging import get_logger
+
+_log = get_logger(__name__)
+
+CAPACITY: Final = 1_000_000  # the contract's: at least the last so many mentions
+_SEGMENTS: Final = 4  # ours: the oldest quarter is forgotten at once, which takes no time
+REMOVED: Final = 2**31  # the revision of a post that was removed: newer than any, so that it never comes back
+
+Revisions = tuple[tuple[str, int], ...]
+"""The brands that a post was seen for, each with its newest revision."""
+
+
+class Seen:
+    """Post id -> revisions. Bounded: at least the last `capacity` posts noted, at most a quarter more."""
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self._segment = max(1, capacity // _SEGMENTS)
+        self._segments: deque[dict[str, Revisions]] = deque([{}])
+        # A million posts share a few dozen of these tuples.
+        self._shared: dict[Revisions, Revisions] = {}
+
+    def get(self, post_id: str) -> Revisions:
+        """What was seen of this post; empty if nothing."""
+        for segment in self._segments:
+            revisions = segment.get(post_id)
+            if revisions is not None:
+                return revisions
+        return ()
+
+    def put(self, post_id: str, revisions: Revisions) -> None:
+        """Note what `merge` made; it counts as the newest post."""
+        newest = self._segments[0]
+        if len(newest) >= self._segment:
+            newest = {}
+            self._segments.appendleft(newest)
+            if len(self._segments) > _SEGMENTS + 1:
+                self._segments.pop()
+        newest[post_id] = self._shared.setdefault(revisions, revisions)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._segments))
+
+
+def merge(revisions: Revisions, brand: str, revision: int) -> Revisions:
+    """The revisions with this one of a brand among them."""
+    if not revisions:
+        return ((brand, revision),)
+    known = dict(revisions)
+    known[brand] = max(revision, known.get(brand, 0))
+    return tuple(sorted(known.items()))
+
+
+class _Revision(msgspec.Struct):
+    """All that is read of a mention; the rest of its bytes is skipped."""
+
+    revision: int = 0
+
+
+async def rebuild(log: Log, topic: Topic, capacity: int = CAPACITY) -> Seen:
+    """What the topic says was seen. Raises UnavailableError while the log is away or the topic isn't there."""
+    offsets = await log.offsets(topic)
+    share = capacity
+    while True:
+        # A partition holds about its share of the posts, since they are spread by hash; a quarter more is beyond what
+        # chance does. Where compaction has left gaps, there may be fewer posts than offsets: then look further back.
+        share = max(share, 1)
+        window = share // max(1, len(offsets)) * 5 // 4 + 1_000
+        start = {partition: max(first, end - window) for partition, (first, end) in offsets.items()}
+        seen = await _read(log, topic, start, capacity)
+        if len(seen) >= capacity or all(start[partition] == first for partition, (first, _) in offsets.items()):
+            return seen
+        share *= 4
+
+
+async def _read(log: Log, topic: Topic, start: Mapping[int, int], capacity: int) -> Seen:
+    seen = Seen(capacity)
+    position = dict(start)
+    while True:
+        try:
+            async for records in log.read(topic, position):
+                for record in records:
+                    position[record.partition] = record.offset + 1
+                    _note(seen, record.key or b"", record.value)
+                await asyncio.sleep(0)
+        except CorruptRecordError as error:
+            # One post may be published again; the store knows it.
+            _log.error("corrupt_record_skipped", topic=error.topic, partition=error.partition, offset=error.offset)
+            position[error.partition] = error.next_offset
+        else:
+            return seen
+
+
+_decoder = msgspec.json.Decoder(_Revision)
+
+
+def _note(seen: Seen, key: bytes, value: bytes | None) -> None:
+    brand, post_id = split_key(key)
+    revision = REMOVED
+    if value is not None:
+        try:
+            revision = _decoder.decode(value).revision
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            revision = 0  # somebody else's record: its key is all that we know
+    seen.put(post_id, merge(seen.get(post_id), brand, revision))
