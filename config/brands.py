@@ -2,68 +2,104 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import Discriminator, Field, StrictBool, StrictInt, Tag, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Discriminator, Field, StrictBool, StrictInt, Tag, ValidationInfo, field_validator
 
 from config.documents import Document, read_document
-from config.durations import PositiveDuration
+from config.durations import PositiveDuration, format_duration
 from config.faults import ConfigurationFaults, suggestion
 from config.fields import BrandId, Handle, Language, TimeZone
 from config.keywords import Keyword
 from config.refusals import refusal
 from config.validation import Strict, validate
 
-EXAMPLE = "config/brands.example.yaml"
-MINUTE = timedelta(minutes=1)
+EXAMPLE: Final = "config/brands.example.yaml"
+MINUTE: Final = timedelta(minutes=1)
+LONGEST_BURST: Final = timedelta(days=1)  # ours: longer is no burst, and minute counters would be read by the thousand
 
 
 class Burst(Strict):
     """The rule of a burst: complaints by so many authors within so long."""
 
-    authors: StrictInt = Field(ge=1, examples=[20])
+    authors: StrictInt = Field(examples=[20])
+    """How many different authors."""
     within: PositiveDuration = Field(examples=["10m"])
+    """Within how long, in whole minutes."""
+
+    @field_validator("authors")
+    @classmethod
+    def _at_least_one(cls, authors: int) -> int:
+        if authors < 1:
+            raise refusal(f"is {authors}: that would always hold", "write at least 1, for example `20`")
+        return authors
 
     @field_validator("within")
     @classmethod
     def _whole_minutes(cls, value: timedelta) -> timedelta:
         if value % MINUTE:
             raise refusal("is not whole minutes, by which authors are counted", "write for example `10m`")
+        if value > LONGEST_BURST:
+            raise refusal(f"is longer than {format_duration(LONGEST_BURST)}", "write for example `10m`")
         return value
 
 
 # Until a brand has a baseline of its own (the contract's).
-AUTO_BURST = Burst(authors=20, within=timedelta(minutes=10))
+AUTO_BURST: Final = Burst(authors=20, within=timedelta(minutes=10))
 
 
 def _shape(value: Any) -> str:
     return "<rule>" if isinstance(value, dict | Burst) else "<word>"
 
 
+def _auto_or_none(value: Any) -> Any:
+    if value != "auto" and value is not False:
+        remedy = "write `auto`, `false` or a rule, for example `{authors: 20, within: 10m}`"
+        raise refusal("is neither `auto` nor `false` nor a rule", remedy)
+    return value
+
+
 BurstSetting = Annotated[
-    Annotated[Literal["auto", False], Tag("<word>")] | Annotated[Burst, Tag("<rule>")], Discriminator(_shape)
+    Annotated[Literal["auto", False], BeforeValidator(_auto_or_none), Tag("<word>")] | Annotated[Burst, Tag("<rule>")],
+    Discriminator(_shape),
 ]
 
 
 class Brand(Strict):
-    """A brand: what names it, what doesn't, who speaks for it, and how a burst about it is told."""
+    """A brand: what names it, what doesn't, who speaks for it, and how a burst about it is told.
+
+    Handles are lower-case and without `@`, languages lower-case, whatever the file says.
+    """
+
+    not_yet: ClassVar[Mapping[str, str]] = {"priority": "which brand waits when money runs out"}
 
     name: str = Field(examples=["アクメ"])
+    """The brand as people read it."""
     id: BrandId = Field(default="", validate_default=True, examples=["acme"])
+    """ASCII; names the brand in every list and message. Needed where the name gives none."""
     keywords: tuple[Keyword, ...] = Field(examples=["[Acme, アクメ]"])
-    exclude: tuple[Keyword, ...] = ()
-    exclude_posts: tuple[Keyword, ...] = ()
-    context: tuple[Keyword, ...] = ()
-    require_context: StrictBool = False
-    handles: tuple[Handle, ...] = ()
-    own: tuple[Handle, ...] = ()
-    languages: tuple[Language, ...] = ()
-    timezone: TimeZone = "UTC"
-    priority: Literal["low", "normal", "high"] = "normal"
-    burst: BurstSetting = "auto"
+    """What names the brand: words, or `{text: サン, match: word}` to say how they must stand."""
+    exclude: tuple[Keyword, ...] = Field(default=(), examples=["[acme klein]"])
+    """Words that hold a keyword and mean something else: masked before matching."""
+    exclude_posts: tuple[Keyword, ...] = Field(default=(), examples=["[求人]"])
+    """A post with one of these is not about the brand."""
+    context: tuple[Keyword, ...] = Field(default=(), examples=["[充電器, delivery]"])
+    """Words that come with the brand where it is meant."""
+    require_context: StrictBool = Field(default=False, examples=["true"])
+    """Whether a post needs one of the context's words: for names that are everyday words."""
+    handles: tuple[Handle, ...] = Field(default=(), examples=["[acme_jp]"])
+    """Accounts: posts that name them or reply to them count."""
+    own: tuple[Handle, ...] = Field(default=(), examples=["[acme_jp]"])
+    """Our own accounts: what they post is never a complaint."""
+    languages: tuple[Language, ...] = Field(default=(), examples=["[ja, en]"])
+    """The languages listened for, as X codes them; empty: all. Posts without a language always pass."""
+    timezone: TimeZone = Field(default="UTC", examples=["Asia/Tokyo"])
+    """Where the brand's day is."""
+    burst: BurstSetting = Field(default="auto", examples=["{authors: 20, within: 10m}"])
+    """When many complaints are one fire: `auto`, `false` (never), or so many authors within so long."""
 
     @field_validator("name")
     @classmethod

@@ -42,12 +42,16 @@ class Files:
         self._beside: set[Path] = set()
         contents = self._look()
         self.brands, self.policy = self._read(contents)
-        self._in_force = contents | {path: _bytes_of(path) for path in self._beside}
+        self._in_force = self._with_secrets(contents)
 
     def _look(self) -> Contents:
         """The bytes of each file now; None for one that is missing or can't be read."""
         paths = (self._brands_path, self._routes_path, *self._later_paths, *self._beside)
         return {path: _bytes_of(path) for path in paths}
+
+    def _with_secrets(self, contents: Contents) -> Contents:
+        """The contents with those secret files that became known only by reading them."""
+        return {path: _bytes_of(path) for path in self._beside} | contents
 
     def _read(self, contents: Contents) -> Accepted:
         """Brands and policy of these contents; ConfigurationFaults with the faults of all files."""
@@ -87,16 +91,18 @@ class Files:
             settled, seen = found == seen, found
             if not settled or found == judged:
                 continue
-            judged = found
             if found == self._in_force:
+                judged = found
                 continue
             try:
                 brands, policy = await asyncio.to_thread(self._accept, found)
             except ConfigurationFaults as error:
+                judged = seen = self._with_secrets(found)
                 on_refused(error.faults)
-                continue
-            self._in_force, self.brands, self.policy = found, brands, policy
-            on_change()
+            else:
+                self._in_force = judged = seen = self._with_secrets(found)
+                self.brands, self.policy = brands, policy
+                on_change()
 
     def _accept(self, found: Contents) -> Accepted:
         """Brands and policy of what was found; a file that was in force and is gone is refused."""

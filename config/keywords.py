@@ -1,5 +1,6 @@
 """A keyword as a user writes it, and how it matches where the user doesn't say."""
 
+import re
 import unicodedata
 from typing import Any, Literal
 
@@ -16,14 +17,17 @@ LONGEST_KEYWORD = 200  # ours, in characters: beyond it a text is pasted by mist
 SHORT_KANA = 3  # the contract's: so short a kana keyword hides inside other words
 PROLONGED = "ー"
 
+# Signs that NFKC would turn into letters right beside the name that they mark.
+MARK_SIGNS = re.compile("[™℠]")
+# What people and phones put inside words unseen: soft hyphens, zero-width spaces and joiners, directions, the selectors
+# of emoji, byte order marks.
+INVISIBLE = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufe0e\ufe0f\ufeff]+")
+
 
 def comparable(text: str) -> str:
     """A text as matching sees it: NFKC, case-folded, nothing invisible around or within it."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    return "".join(character for character in folded if unicodedata.category(character) not in _UNSEEN).strip()
-
-
-_UNSEEN = frozenset({"Cc", "Cf", "Cn", "Cs"})
+    return INVISIBLE.sub("", folded).strip()
 
 
 def default_rule(text: str) -> MatchRule:
@@ -68,7 +72,7 @@ class Keyword(Strict):
     @classmethod
     def _matches_something(cls, text: str) -> str:
         remedy = "write the words to look for, or remove the entry"
-        if not comparable(text).lstrip("#@").rstrip(PROLONGED).strip():
+        if not comparable(MARK_SIGNS.sub(" ", text)).lstrip("#@").rstrip(PROLONGED).strip():
             raise refusal(f"{text!r} matches nothing: spaces and signs don't count" if text else "is empty", remedy)
         if len(text) > LONGEST_KEYWORD:
             raise refusal(f"is longer than {LONGEST_KEYWORD} characters", "write fewer words")

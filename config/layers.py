@@ -140,6 +140,11 @@ def _places(model: type[BaseModel], place: Place = ()) -> Iterator[tuple[Place, 
             yield (*place, name), SecretStr in (annotation, *get_args(annotation))
 
 
+def secret_places(tree: type[BaseSettings]) -> list[Place]:
+    """The settings that may also stand in a file of their own."""
+    return [place for place, secret in _places(tree) if secret]
+
+
 def _name(place: Place) -> str:
     return PREFIX + "__".join(str(step) for step in place).upper()
 

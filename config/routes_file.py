@@ -29,8 +29,11 @@ class WebhookEntry(Strict):
     """An address that gets JSON, and the secret that signs it."""
 
     url: WebAddress = Field(examples=["https://example.com/hook"])
+    """Where to post."""
     secret: SecretStr | None = None
+    """Signs each request, so that the receiver knows it is ours."""
     secret_file: StrictStr | None = None
+    """A file that holds the secret alone; a relative name is from the folder of this file on."""
 
     @field_validator("secret")
     @classmethod
@@ -44,7 +47,9 @@ class ThrottleEntry(Strict):
     """At most so many in so long."""
 
     count: StrictInt = Field(examples=[30])
+    """How many notifications at most; what exceeds it is bundled into the next."""
     per: PositiveDuration = Field(examples=["1m"])
+    """In how long."""
 
     @field_validator("count")
     @classmethod
@@ -60,10 +65,15 @@ class ReceiverEntry(Strict):
     not_yet: ClassVar[Mapping[str, str]] = dict.fromkeys(LATER_CHANNELS, "this channel")
 
     name: str = Field(examples=["desk"])
+    """What routes call it."""
     console: ConsoleEntry | None = Field(default=None, examples=["{}"])
+    """The terminal: `console: {}`."""
     webhook: WebhookEntry | None = Field(default=None, examples=['{url: "https://example.com/hook"}'])
+    """An address that gets JSON."""
     throttle: ThrottleEntry | None = Field(default=None, examples=["{count: 30, per: 1m}"])
+    """How much the receiver bears."""
     fallback: StrictStr | None = Field(default=None, examples=["duty"])
+    """Who is told instead after a final failure, or 60 s undelivered."""
 
     @field_validator("name")
     @classmethod
@@ -79,11 +89,17 @@ class MatchEntry(Strict):
     not_yet: ClassVar[Mapping[str, str]] = {"during": "business hours, dates and holidays"}
 
     brand: Annotated[frozenset[BrandId], ONE_OR_MORE] = Field(default=frozenset(), examples=["acme"])
+    """Ids of brands."""
     kind: Annotated[frozenset[Kind], ONE_OR_MORE] = Field(default=frozenset(), examples=["complaint"])
+    """What the posts are."""
     severity: Annotated[frozenset[Severity], ONE_OR_MORE] = Field(default=frozenset(), examples=["[high, critical]"])
+    """How bad."""
     influence: Annotated[frozenset[Influence], ONE_OR_MORE] = Field(default=frozenset(), examples=["influencer"])
+    """How far the author is heard."""
     lang: Annotated[frozenset[Language], ONE_OR_MORE] = Field(default=frozenset(), examples=["ja"])
+    """Holds if any post of the incident is in it."""
     author: Annotated[frozenset[AuthorName], ONE_OR_MORE] = Field(default=frozenset(), examples=["acme_jp"])
+    """User names or ids; holds if any post of the incident is by one."""
 
 
 class RouteEntry(Strict):
@@ -95,16 +111,27 @@ class RouteEntry(Strict):
     }
 
     receivers: tuple[StrictStr, ...] | None = Field(default=None, examples=["[desk]"])
+    """Who is told."""
     group_wait: Duration | None = Field(default=None, examples=["30s"])
+    """How long the first posts of an incident are gathered before the first notification."""
     group_interval: Duration | None = Field(default=None, examples=["5m"])
+    """How long new posts of a known incident are gathered."""
     repeat_interval: PositiveDuration | None = Field(default=None, examples=["4h"])
+    """After how long an unacknowledged incident is told again."""
     resolve_after: PositiveDuration | None = Field(default=None, examples=["24h"])
+    """Quiet for so long: resolved."""
     reopen_within: Duration | None = Field(default=None, examples=["24h"])
+    """A post within so long after that opens the incident again."""
     language: Literal["en", "ja"] | None = Field(default=None, examples=["ja"])
+    """The language of the messages."""
     timezone: TimeZone | None = Field(default=None, examples=["Asia/Tokyo"])
+    """The time zone of the messages."""
     match: MatchEntry | None = Field(default=None, examples=["{kind: complaint}"])
+    """What an incident must be; left out: anything."""
     continue_: StrictBool = Field(default=False, alias="continue")
+    """Whether the routes after this one are looked at too."""
     routes: tuple["RouteEntry", ...] = ()
+    """Routes below this one: the first that matches wins, and inherits what it leaves out."""
 
     @field_validator("receivers")
     @classmethod
