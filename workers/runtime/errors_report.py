@@ -43,7 +43,6 @@ def start_error_reports(dsn: str | None, redactor: Redactor, transport: type[Tra
         max_breadcrumbs=0,
         include_local_variables=False,
         include_source_context=False,
-        send_default_pii=False,
         max_request_body_size="never",
         server_name="",
         traces_sample_rate=0.0,
