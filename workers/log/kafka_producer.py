@@ -94,12 +94,13 @@ def _batches(producer: AIOKafkaProducer, records: Sequence[Outgoing]) -> list[tu
     filling: dict[int, Any] = {}
     batches: list[tuple[int, Any]] = []
     for partition, key, value, headers in records:
+        listed = list(headers)  # aiokafka takes nothing else
         builder = filling.get(partition)
-        if builder is None or builder.append(timestamp=now, key=key, value=value, headers=headers) is None:
+        if builder is None or builder.append(timestamp=now, key=key, value=value, headers=listed) is None:
             # None: the batch is full and closed by that; the first record of a batch always fits.
             builder = filling[partition] = producer.create_batch()
             batches.append((partition, builder))
-            builder.append(timestamp=now, key=key, value=value, headers=headers)
+            builder.append(timestamp=now, key=key, value=value, headers=listed)
     for builder in filling.values():
         builder.close()
     return batches
