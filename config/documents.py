@@ -14,7 +14,7 @@ Place = tuple[str | int, ...]
 _Loader: type[yaml.CSafeLoader] | type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 # Ours: aliases can unfold a small file into any number of entries; no honest file comes near.
-MOST_ENTRIES = 500_000
+MOST_ENTRIES = 200_000
 DEEPEST = 50  # ours: levels of nesting; our files need eight or so
 
 
@@ -85,14 +85,15 @@ def parse_document(document: Document, raw: bytes, *, example: str, may_hold_not
     except yaml.MarkedYAMLError as error:
         _refuse_syntax(document, error)
         return
-    except yaml.YAMLError as error:
-        _refuse_character(document, text, error)
+    except yaml.YAMLError:
+        _refuse_character(document, text)
         return
     if root is None and may_hold_nothing and text.strip():
         document.value = {}
         return
     if root is None or (isinstance(root, yaml.ScalarNode) and not root.value):
-        document.refuse((), "the file is empty", f"put back what stood there, or start from {example}")
+        remedy = f"put back what stood there, or start from {example}"
+        document.faults.append(Fault(document.file, 1, "", "the file is empty", remedy))
         return
     try:
         document.value = _Builder(document).build(root, ())
@@ -111,23 +112,25 @@ def _decoded(document: Document, raw: bytes) -> str | None:
 
 
 def _refuse_syntax(document: Document, error: yaml.MarkedYAMLError) -> None:
-    mark = error.problem_mark or error.context_mark
-    problem = error.problem or error.context or "is not YAML"
-    where = f" (column {mark.column + 1})" if mark else ""
+    """A bracket or a quote that is never closed is told where it was opened, anything else where it was noticed."""
+    noticed, opened = error.problem_mark or error.context_mark, error.context_mark
     context = f" {error.context}" if error.context and error.problem else ""
-    begun = ""
-    if error.context_mark and mark and error.context_mark.line != mark.line:
-        begun = f" begun in line {error.context_mark.line + 1}"
+    fault = f"YAML syntax: {error.problem or error.context or 'is not YAML'}{context}"
+    line = noticed.line + 1 if noticed else None
+    if noticed and opened and opened.line != noticed.line:
+        if "quoted" in context or "flow" in context:
+            line, fault = opened.line + 1, f"{fault} (noticed in line {noticed.line + 1})"
+        else:
+            fault += f" begun in line {opened.line + 1}"
     remedy = "mend the brackets, quotes or indentation; text with `: `, `#`, `@`, `*` or `%` in it needs quotes"
-    line = mark.line + 1 if mark else None
-    document.faults.append(Fault(document.file, line, "", f"YAML syntax: {problem}{context}{begun}{where}", remedy))
+    document.faults.append(Fault(document.file, line, "", fault, remedy))
 
 
-def _refuse_character(document: Document, text: str, error: yaml.YAMLError) -> None:
-    position = getattr(error, "position", None)
-    line = text.count("\n", 0, position) + 1 if isinstance(position, int) else None
-    fault = f"YAML syntax: {getattr(error, 'reason', None) or 'a character that YAML does not allow'}"
-    document.faults.append(Fault(document.file, line, "", fault, "remove the character"))
+def _refuse_character(document: Document, text: str) -> None:
+    found = yaml.reader.Reader.NON_PRINTABLE.search(text)
+    line = text.count("\n", 0, found.start()) + 1 if found else None
+    character = f"the character U+{ord(found.group()):04X}" if found else "a character"
+    document.faults.append(Fault(document.file, line, "", f"YAML does not allow {character}", "remove it"))
 
 
 class _TooLargeError(Exception):
