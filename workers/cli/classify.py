@@ -18,6 +18,7 @@ from workers.cli.exit_status import FAILED
 from workers.cli.options import Options, common_options
 from workers.stream import fields
 from workers.stream.decode import BadLineError, decode_line
+from workers.stream.mention import created_at
 from workers.stream.parse import parse_line
 
 _CHUNK_BYTES: Final = 64 * 1024
@@ -112,7 +113,13 @@ def _read(line: bytes, brand: str | None) -> Post | _Invalid:
     if len(parsed.posts) != 1:
         return _Invalid(f"holds {len(parsed.posts) or 'no'} posts, not one")
     post = parsed.posts[0]
-    return Post(text=post.text, lang=post.lang, author=post.author or _author(value), brand=brand)
+    return Post(
+        text=post.text,
+        lang=post.lang,
+        author=post.author or _author(value),
+        brand=brand,
+        created_at=created_at(post),
+    )
 
 
 def _author(value: dict[str, Any]) -> Author | None:

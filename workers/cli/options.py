@@ -9,10 +9,15 @@ from typing import Any, TypeVar, cast
 
 import click
 
+from config.durations import parse_duration
+from config.files import Files, load_all
 from config.settings import Settings, load_settings
+from workers.cli.source_choice import extra_brands
 from workers.cli.state import State
+from workers.runtime.errors_report import start_error_reports
 from workers.runtime.logging import configure_logging
 from workers.runtime.redact import Redactor, secrets_of
+from workers.runtime.service import ServiceOptions
 
 LEVELS = ("debug", "info", "warning", "error")
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -27,17 +32,40 @@ class Options:
     log_level: str | None
     state: State
 
-    def settings(self, *, quiet: bool = True, **overrides: Any) -> Settings:
-        """The settings in force; logging is set up by them. `quiet`: warnings only, where nobody asked for more."""
-        settings = load_settings(self.config, self.data, **overrides)
+    def settings(self) -> Settings:
+        """The settings in force; logging is set up by them."""
+        settings = load_settings(self.config, self.data)
+        self._set_up_logging(settings, quiet=True)
+        return settings
+
+    def load(self, *, quiet: bool = True, stage: str | None = None, **given: Any) -> tuple[Settings, Files]:
+        """Settings and files in force, all faults at once. `stage`: of a worker; None for `run` and what is like it.
+
+        `quiet`: log warnings only, where nobody asked for more.
+        """
+        given["replay"] = {name: value for name, value in given.get("replay", {}).items() if value is not None}
+        chosen = {"config": self.config, "data": self.data, **given}
+        options = {name: value for name, value in chosen.items() if value}
+        settings, files = load_all(options, lambda settings, policy: extra_brands(settings, policy, stage))
+        self._set_up_logging(settings, quiet=quiet)
+        return settings, files
+
+    def service(self, settings: Settings, *, port: int, stay: bool) -> ServiceOptions:
+        """How the service runs; error reports are on from here, where a DSN is set."""
+        dsn, url = settings.sentry.dsn, settings.heartbeat.url
+        start_error_reports(dsn.get_secret_value() if dsn else None, Redactor(secrets_of(settings)))
+        return ServiceOptions(
+            host=settings.metrics.host,
+            port=port if settings.metrics.port is None else settings.metrics.port,
+            drain_seconds=settings.drain_seconds,
+            heartbeat_url=url.get_secret_value() if url else None,
+            stay_when_stopped=stay,
+        )
+
+    def _set_up_logging(self, settings: Settings, *, quiet: bool) -> None:
         level = self.log_level or ("warning" if quiet and settings.log.level == "info" else settings.log.level)
         self.state.debug = self.state.debug or level == "debug"
         configure_logging(level, settings.log.format, secrets=secrets_of(settings))
-        return settings
-
-    def redactor(self, settings: Settings) -> Redactor:
-        """Takes this run's secrets out of text."""
-        return Redactor(secrets_of(settings))
 
 
 def common_options(function: Function) -> Function:
@@ -53,3 +81,26 @@ def common_options(function: Function) -> Function:
         return function(options=Options(config, data, log_level, state), **others)
 
     return cast(Function, with_options)
+
+
+def source_options(function: Function) -> Function:
+    """Adds `--source`, `--file` and `--speed`."""
+    for decorate in (
+        click.option(
+            "--speed", metavar="N|max", help="For a replay: the recorded pace times N, or flat out (max, the default)."
+        ),
+        click.option("--file", metavar="F|-", help="For a replay: the file, or - for standard input."),
+        click.option(
+            "--source", type=click.Choice(["x", "sample", "replay"]), help="Where posts come from; see below for which."
+        ),
+    ):
+        function = decorate(function)
+    return function
+
+
+def duration(_: click.Context, parameter: click.Parameter, value: str) -> float:
+    """A click callback: `10m` -> 600.0."""
+    try:
+        return parse_duration(value).total_seconds()
+    except ValueError as error:
+        raise click.BadParameter(str(error), param=parameter) from error

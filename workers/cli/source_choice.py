@@ -1,10 +1,13 @@
 """Which source a command reads: the contract's rules, pure."""
 
+from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple
 
+from config.brands import Brand
 from config.routes import Policy
 from config.settings import Settings
 from schemas.errors import ConfigurationError
+from workers.stream.sample import sample_brand
 
 SourceName = Literal["sample", "replay"]
 
@@ -54,3 +57,19 @@ def _fallback(settings: Settings, policy: Policy | None) -> Choice:
         "No source is configured, so this shows posts of ours about a brand of ours (--source sample). "
         "Your own: --source replay --file FILE",
     )
+
+
+def extra_brands(settings: Settings, policy: Policy | None, stage: str | None) -> Sequence[Brand]:
+    """The sample's own brand, where its posts may come by.
+
+    `run` and `worker stream` know their source. The other stages don't (they read topics), so they always know the
+    sample's brand, and need no `brands.yaml` beside it.
+    """
+    if stage in (None, "stream"):
+        try:
+            choice = choose_source(settings, policy if stage is None else None)
+        except ConfigurationError:
+            return ()  # told once the files are read
+        if choice.source != "sample":
+            return ()
+    return (sample_brand(),)

@@ -177,7 +177,9 @@ async def _run_stage(run: _Run, stage: Stage, letters: DeadLetters | None) -> No
     while not run.stopping.is_set():
         try:
             if letters is not None:
+                await letters.open()
                 letters.check()
+            _log.info("stage_started", stage=stage.name)
             await stage.run(run.stopping)
         except StopError as error:
             if not run.options.stay_when_stopped:

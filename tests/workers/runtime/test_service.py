@@ -176,6 +176,9 @@ class Letters:
 
     stopped = True
 
+    async def open(self) -> None:
+        pass
+
     def check(self) -> None:
         pass
 

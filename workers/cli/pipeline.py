@@ -1,0 +1,138 @@
+"""Puts the stages together: all of them for `run`, one for a `worker`."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import text
+
+from config.faults import Fault
+from config.files import Files
+from config.settings import Settings
+from schemas.mention import rfc3339
+from schemas.topics import MARKS, MENTIONS
+from workers.classifier.model import load_classifier
+from workers.classifier.worker import ClassifierWorker
+from workers.cli.house import House
+from workers.cli.source_choice import SourceName
+from workers.dispatcher.worker import DispatcherWorker
+from workers.runtime.clock import Clock
+from workers.runtime.dead_letters import DeadLetters
+from workers.runtime.health import StageHealth
+from workers.runtime.logging import get_logger
+from workers.runtime.service import Stage
+from workers.stream.replay import ReplaySource
+from workers.stream.sample import SampleSource
+from workers.stream.source import Source
+from workers.stream.worker import StreamWorker
+
+_log = get_logger(__name__)
+
+OpenSource = Callable[[House], Awaitable[Source]]
+
+STAGES: Final = ("stream", "classifier", "dispatcher")
+
+
+class Pipeline:
+    """The stages of this process with their health, dead letters and counts."""
+
+    def __init__(self, settings: Settings, files: Files, clock: Clock, *, only: str | None = None) -> None:
+        self.settings, self.files, self.clock = settings, files, clock
+        self._health = {name: StageHealth(name, clock) for name in STAGES if only in (None, name)}
+        self.stages: list[tuple[Stage, DeadLetters]] = []
+        self.house: House | None = None
+        self.stream: StreamWorker | None = None
+        self.classifier: ClassifierWorker | None = None
+        self.dispatcher: DispatcherWorker | None = None
+        self.started_at = clock.now()
+        self._started = clock.monotonic()
+
+    @property
+    def healths(self) -> list[StageHealth]:
+        """Of each stage of this process, there before the stages are."""
+        return list(self._health.values())
+
+    @property
+    def seconds(self) -> float:
+        """Since the start."""
+        return self.clock.monotonic() - self._started
+
+    @property
+    def dead_letters(self) -> int:
+        """Letters put in this run."""
+        return sum(letters.put_total for _, letters in self.stages)
+
+    @contextmanager
+    def waiting(self, dependency: str) -> Iterator[None]:
+        """A wait of the whole process."""
+        with ExitStack() as waits:
+            for health in self.healths:
+                waits.enter_context(health.waiting(dependency))
+            yield
+
+    async def build(self, house: House, open_source: OpenSource | None) -> None:
+        """Make the stages on this log and store."""
+        self.house = house
+        log, files, clock = house.log, self.files, self.clock
+        if (health := self._health.get("stream")) and open_source is not None:
+            source = await open_source(house)
+            letters = DeadLetters(log, MENTIONS, "stream", clock)
+            self.stream = StreamWorker(log, source, files, clock, health, letters)
+            self.stages.append((self.stream, letters))
+        if health := self._health.get("classifier"):
+            letters = DeadLetters(log, MENTIONS, "classifier", clock)
+            classifier = await asyncio.to_thread(load_classifier)  # reads weights from the disk
+            self.classifier = ClassifierWorker(
+                log, classifier, files, clock, health, letters, self.settings.kafka.instance
+            )
+            self.stages.append((self.classifier, letters))
+        if health := self._health.get("dispatcher"):
+            letters = DeadLetters(log, MARKS, "dispatcher", clock)
+            self.dispatcher = DispatcherWorker(log, house.store, files, clock, health, letters)
+            self.stages.append((self.dispatcher, letters))
+
+    async def report_worker(self, worker_id: str, stage: str, state: dict[str, Any]) -> None:
+        """Write a row for `hikeshi status`."""
+        if self.house is not None:
+            await self.house.store.report_worker(worker_id, stage, state)
+
+    async def watch_files(self) -> None:
+        """Bring changed files into force; a refused one is told and the old one kept."""
+        await self.files.watch(_changed, _refused, self.clock.sleep)
+
+
+def source_opener(settings: Settings, name: SourceName, clock: Clock, *, episode_alone: bool = False) -> OpenSource:
+    """Opens the source once the store is there; a file that can't be read is told now, before anything starts."""
+    if name == "replay":
+        replay = ReplaySource(settings.replay.file or "-", settings.replay.speed, clock)
+
+        async def open_replay(_: House) -> Source:
+            return replay
+
+        return open_replay
+
+    async def open_sample(house: House) -> Source:
+        return SampleSource(await _sample_started_at(house), clock, episode_alone=episode_alone)
+
+    return open_sample
+
+
+async def _sample_started_at(house: House) -> datetime:
+    """When the store first ran the sample: a restart goes on from there and doubles nothing."""
+    async with house.store.write() as connection:
+        await connection.execute(
+            text("INSERT INTO meta (name, value) VALUES ('sample_started_at', :now) ON CONFLICT (name) DO NOTHING"),
+            {"now": rfc3339(house.clock.now())},
+        )
+        found = await connection.execute(text("SELECT value FROM meta WHERE name = 'sample_started_at'"))
+        return datetime.fromisoformat(found.scalar_one())
+
+
+def _changed() -> None:
+    _log.info("configuration_changed")
+
+
+def _refused(faults: list[Fault]) -> None:
+    _log.error("configuration_refused", kept="the files as they were before", faults=[str(fault) for fault in faults])

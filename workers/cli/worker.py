@@ -1,0 +1,66 @@
+"""`hikeshi worker`: one stage against Kafka and PostgreSQL."""
+
+from contextlib import AsyncExitStack
+
+import click
+
+from config.files import Files
+from config.settings import Settings
+from schemas.errors import ConfigurationError
+from workers.cli.house import check_prepared, enter_house, patiently, run_async
+from workers.cli.options import Options, common_options, source_options
+from workers.cli.pipeline import STAGES, Pipeline, source_opener
+from workers.cli.source_choice import choose_source
+from workers.runtime.clock import SystemClock
+from workers.runtime.service import Program, serve
+
+LATER = ("steward", "console")
+
+
+@click.command()
+@click.argument("stage", type=click.Choice([*STAGES, *LATER]), metavar="STAGE")
+@source_options
+@common_options
+def command(options: Options, stage: str, source: str | None, file: str | None, speed: str | None) -> int:
+    """Run one stage: stream, classifier or dispatcher. The stages meet on Kafka and in PostgreSQL.
+
+    Start as many of each as you like: Kafka spreads the work. More classifiers bring speed; more dispatchers bring
+    failover and help with many brands. One stream reads a source. Run `hikeshi init` first: until then, and while
+    Kafka or PostgreSQL is away, a worker waits, healthy but not ready (/healthz, /readyz).
+
+    At the end of a file `stream` stays up, idle. It never falls back to the sample: name a source.
+
+    \b
+    Examples:
+      hikeshi worker stream --source replay --file posts.jsonl
+      hikeshi worker classifier
+      hikeshi worker dispatcher
+    """
+    if stage in LATER:
+        raise ConfigurationError(f"worker {stage} is not in this release; there are: {', '.join(STAGES)}")
+    if stage != "stream" and (source or file or speed):
+        raise click.UsageError(f"--source, --file and --speed are for `worker stream`; `{stage}` reads a topic")
+    settings, files = options.load(quiet=False, stage=stage, source=source, replay={"file": file, "speed": speed})
+    if settings.mode == "embedded":
+        raise ConfigurationError(
+            "a worker needs Kafka and PostgreSQL: set HIKESHI_KAFKA__BOOTSTRAP_SERVERS and HIKESHI_STORE__URL, or "
+            "start every stage in one process with `hikeshi run`"
+        )
+    return run_async(_work(options, settings, files, stage))
+
+
+async def _work(options: Options, settings: Settings, files: Files, stage: str) -> int:
+    clock = SystemClock()
+    pipeline = Pipeline(settings, files, clock, only=stage)
+    source = None
+    if stage == "stream":
+        source = source_opener(settings, choose_source(settings, None).source, clock)
+
+    async def build(resources: AsyncExitStack) -> Program:
+        with pipeline.waiting("kafka and the store, or `hikeshi init`"):
+            house = await patiently(lambda: enter_house(settings, resources), clock, seconds=None)
+            await patiently(lambda: check_prepared(house.log, house.store), clock, seconds=None)
+        await pipeline.build(house, source)
+        return Program(stages=pipeline.stages, background=[pipeline.watch_files], report_worker=pipeline.report_worker)
+
+    return await serve(pipeline.healths, build, options.service(settings, port=0, stay=True), clock)
