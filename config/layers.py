@@ -214,11 +214,13 @@ def _dotenv(path: Path, faults: list[Fault]) -> Iterator[Variable]:
     values = dotenv_values(stream=StringIO(text))
     lines = {}
     for binding in parse_stream(StringIO(text)):
+        written = binding.original.string  # with the empty lines before it
+        line = binding.original.line + written[: len(written) - len(written.lstrip())].count("\n")
         if binding.key is not None:
-            lines[binding.key] = binding.original.line
+            lines[binding.key] = line
         elif binding.error:
             fault = "can't be understood"
-            faults.append(Fault(str(path), binding.original.line, "", fault, "write NAME=value, or `#` and a remark"))
+            faults.append(Fault(str(path), line, "", fault, "write NAME=value, or `#` and a remark"))
     for name, value in values.items():
         yield Variable(value or "", str(path), lines.get(name), name)
 
