@@ -99,8 +99,13 @@ class KafkaConsumer:
         self._announced = given
         self._paused &= given
         self._apply_pauses()
-        if self._on_assigned is not None and given:
+        if self._on_assigned is None or not given:
+            return
+        try:
             await self._on_assigned(set(given))
+        except BaseException:
+            self._announced = set()  # they are announced again at the next poll
+            raise
 
     def _put_back(self, found: Mapping[int, Sequence[Record]]) -> None:
         for partition, records in found.items():
