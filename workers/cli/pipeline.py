@@ -18,11 +18,13 @@ from workers.classifier.worker import ClassifierWorker
 from workers.cli.house import House
 from workers.cli.source_choice import SourceName
 from workers.dispatcher.worker import DispatcherWorker
+from workers.incidents.change import to_millis
 from workers.runtime.clock import Clock
 from workers.runtime.dead_letters import DeadLetters
 from workers.runtime.health import StageHealth
 from workers.runtime.logging import get_logger
 from workers.runtime.service import Stage
+from workers.store.reports import report_worker
 from workers.stream.replay import ReplaySource
 from workers.stream.sample import SampleSource
 from workers.stream.source import Source
@@ -84,19 +86,19 @@ class Pipeline:
         if health := self._health.get("classifier"):
             letters = DeadLetters(log, MENTIONS, "classifier", clock)
             classifier = await asyncio.to_thread(load_classifier)  # reads weights from the disk
-            self.classifier = ClassifierWorker(
-                log, classifier, files, clock, health, letters, self.settings.kafka.instance
-            )
+            self.classifier = ClassifierWorker(log, classifier, files, clock, health, letters)
             self.stages.append((self.classifier, letters))
         if health := self._health.get("dispatcher"):
             letters = DeadLetters(log, MARKS, "dispatcher", clock)
-            self.dispatcher = DispatcherWorker(log, house.store, files, clock, health, letters)
+            instance = self.settings.kafka.instance
+            owner = f"{instance}-dispatcher" if instance else None
+            self.dispatcher = DispatcherWorker(log, house.store, files, clock, health, letters, owner)
             self.stages.append((self.dispatcher, letters))
 
     async def report_worker(self, worker_id: str, stage: str, state: dict[str, Any]) -> None:
         """Write a row for `hikeshi status`."""
         if self.house is not None:
-            await self.house.store.report_worker(worker_id, stage, state)
+            await report_worker(self.house.store, worker_id, stage, state, to_millis(self.clock.now()))
 
     async def watch_files(self) -> None:
         """Bring changed files into force; a refused one is told and the old one kept."""

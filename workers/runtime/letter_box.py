@@ -35,6 +35,8 @@ async def retry_letter(log: Log, letter: Letter) -> None:
 
     Raises RejectedError for a letter that has no record to put back.
     """
+    if letter.is_record and letter.payload_bytes == 0 and letter.content is None:
+        raise RejectedError(f"{letter.id}: {letter.fault} ({_place(letter)}): there is nothing to put back, drop it")
     if not letter.is_record or letter.key is None:
         raise RejectedError(
             f"{letter.id} is a line of a source ({_place(letter)}), not a record: give the file again with "

@@ -16,6 +16,8 @@ from workers.runtime.redact import Redactor
 LINES_PER_MINUTE: Final = 3
 _WINDOW_SECONDS: Final = 60.0
 _OUR_PACKAGES: Final = frozenset({"schemas", "config", "workers", "hikeshi"})
+# asyncio's debug chatter is about its selector; alembic tells at each start that there was nothing to do.
+_QUIET: Final = {"asyncio": logging.INFO, "alembic": logging.WARNING}
 _POST_TEXT_FIELDS: Final = frozenset({"text", "post", "posts", "body", "payload", "record"})
 
 
@@ -99,8 +101,8 @@ def configure_logging(
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.getLevelNamesMapping()[level.upper()])
-    # asyncio's debug chatter about its selector says nothing of ours.
-    logging.getLogger("asyncio").setLevel(max(logging.INFO, root.level))
+    for name, lowest in _QUIET.items():
+        logging.getLogger(name).setLevel(max(lowest, root.level))
     logging.captureWarnings(True)
 
 
