@@ -66,7 +66,7 @@ def _new_burst(brand: str, held: Sequence[Span], now: Millis) -> Incident:
     return Incident(
         id=records.new_id(), key=burst_key(brand), scope="burst", brand=brand, desk="care", kind="complaint",
         severity=HIGH, influence=0, status="firing", opened_at=now, updated_at=0, last_post_at=now,
-        event_at=held[0][0],
+        event_at=held[0][0], is_new=True,
     )  # fmt: skip
 
 

@@ -49,6 +49,12 @@ async def resolve_by_hand(
     return found
 
 
+async def timers_due(connection: AsyncConnection, now: Millis) -> bool:
+    """Whether any incident's time has come: asked first, so that an idle look takes no write lock."""
+    found = await connection.execute(text("SELECT 1 FROM incidents WHERE due_at <= :now LIMIT 1"), {"now": now})
+    return found.first() is not None
+
+
 async def run_timers(connection: AsyncConnection, dialect: str, policy: Policy, now: Millis) -> Sequence[Incident]:
     """Look at incidents whose time has come, at most 200; any dispatcher may, and none does it twice."""
     skip_locked = " FOR UPDATE SKIP LOCKED" if dialect == "postgresql" else ""

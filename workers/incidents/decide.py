@@ -99,16 +99,23 @@ def merge(incident: Incident, burst: Incident, decision: Decision) -> None:
     why = f"merged into the burst {burst.id} of {burst.brand}"
     decision.events.append(Event("merged", why))
     decision.cancel.update(dict.fromkeys(incident.scheduled, why))
+    decision.withdraw.update(dict.fromkeys(incident.frozen, why))
 
 
 def acknowledge(incident: Incident, actor: str, reason: str, until: Millis, policy: Policy, now: Millis) -> Decision:
-    """Somebody has taken it, until then: no repeats; new posts and a higher severity are still told."""
+    """Somebody has taken it, until then: no repeats; new posts and a higher severity are still told.
+
+    What is frozen and not delivered says that nobody has taken it: it is withdrawn and made anew.
+    """
     incident.status, incident.acknowledged_until, incident.acknowledged_by = "acknowledged", until, actor
     incident.updated_at = now
     quiet = [r for r, s in incident.scheduled.items() if s.reason in ("repeat", "reminder")]
     incident.due_at = next_due(incident, route(policy, incident), now)
+    taken = f"acknowledged by {actor}"
     return Decision(
-        cancel=dict.fromkeys(quiet, f"acknowledged by {actor}"),
+        notify=[Notify(r, was, now, taken) for r, was in incident.frozen.items() if was != "repeat"],
+        cancel=dict.fromkeys(quiet, taken),
+        withdraw=dict.fromkeys(incident.frozen, taken),
         events=[Event("acknowledged", reason or "taken", actor)],
     )
 
@@ -118,9 +125,11 @@ def resolve(incident: Incident, actor: str, reason: str, now: Millis) -> Decisio
     incident.status, incident.resolved_at, incident.updated_at = "resolved", now, now
     incident.acknowledged_until = incident.acknowledged_by = incident.due_at = None
     untold = [receiver for receiver in incident.scheduled if receiver not in incident.told]
+    why = f"resolved before it was sent: {reason}"
     return Decision(
         notify=[Notify(receiver, "all_resolved", now, reason) for receiver in incident.told],
-        cancel=dict.fromkeys(untold, f"resolved before it was sent: {reason}"),
+        cancel=dict.fromkeys(untold, why),
+        withdraw={receiver: why for receiver in incident.frozen if receiver not in incident.told},
         events=[Event("resolved", reason, actor)],
     )
 

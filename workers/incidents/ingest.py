@@ -228,7 +228,7 @@ def _joined(batch: _Batch, placed: _Placed, around: Context) -> Incident:
         incident = Incident(
             id=records.new_id(), key=placed.key, scope="root", brand=post.brand, desk=placed.desk, kind=post.kind,
             severity=0, influence=0, status="firing", opened_at=now, updated_at=0, last_post_at=now,
-            event_at=post.created_at,
+            event_at=post.created_at, is_new=True,
         )  # fmt: skip
         batch.incidents[placed.key] = incident
     return incident

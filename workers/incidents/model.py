@@ -98,6 +98,10 @@ class Incident(msgspec.Struct, kw_only=True):
     due_at: Millis | None = None
     told: dict[str, Told] = {}
     scheduled: dict[str, Scheduled] = {}
+    frozen: dict[str, Reason] = {}
+    """Receivers with a notification whose bytes are fixed and whose delivery is not known yet."""
+    is_new: bool = False
+    """Opened by this very transaction: it takes the place of what had its key before."""
     usernames: frozenset[str] = frozenset()
 
     @property
@@ -129,10 +133,14 @@ class Event(msgspec.Struct, frozen=True):
 
 
 class Decision(msgspec.Struct):
-    """What follows: notifications to schedule, those to cancel (receiver → why), what to write into the timeline."""
+    """What follows: notifications to schedule, those to cancel (receiver → why), what to write into the timeline.
+
+    `cancel` is for what is scheduled, `withdraw` for what is frozen and not delivered yet.
+    """
 
     notify: list[Notify] = []
     cancel: dict[str, str] = {}
+    withdraw: dict[str, str] = {}
     events: list[Event] = []
 
 

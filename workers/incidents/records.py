@@ -110,7 +110,7 @@ def _from_row(row: Row[Any]) -> Incident:
     del values["latest"]
     values["langs"], values["reasons"] = _strings.decode(values["langs"]), _strings.decode(values["reasons"])
     values["spans"], values["sample"] = _spans.decode(values["spans"]), bool(values["sample"])
-    return Incident(**values, told={}, scheduled={})
+    return Incident(**values, told={}, scheduled={}, frozen={})
 
 
 async def _add_told(connection: AsyncConnection, dialect: str, incidents: Mapping[str, Incident]) -> None:
@@ -120,9 +120,15 @@ async def _add_told(connection: AsyncConnection, dialect: str, incidents: Mappin
     among = f"IN (SELECT r.id FROM {_IDS.source(dialect)})"
     for row in await connection.execute(text(f"SELECT * FROM told WHERE incident {among}"), ids):
         incidents[row.incident].told[row.receiver] = Told(row.told_at, row.arrival, row.severity)
-    pending = f"SELECT incident, receiver, reason, due_at FROM outbox WHERE state = 'scheduled' AND incident {among}"
+    pending = (
+        "SELECT incident, receiver, reason, due_at, state FROM outbox "
+        f"WHERE state IN ('scheduled', 'frozen') AND incident {among}"
+    )
     for row in await connection.execute(text(pending), ids):
-        incidents[row.incident].scheduled[row.receiver] = Scheduled(row.reason, row.due_at)
+        if row.state == "frozen":
+            incidents[row.incident].frozen[row.receiver] = row.reason
+        else:
+            incidents[row.incident].scheduled[row.receiver] = Scheduled(row.reason, row.due_at)
 
 
 async def add_usernames(connection: AsyncConnection, dialect: str, incidents: Mapping[str, Incident]) -> None:
@@ -148,14 +154,16 @@ async def save(
     if not decided:
         return
     rows = [tuple(as_row(incident).values()) for incident, _ in decided]
-    # What stood under this key before is no longer the latest: it was resolved too long ago to open again.
-    await connection.execute(
-        text(
-            f"UPDATE incidents SET latest = false FROM {_INCIDENTS.source(dialect)} "
-            "WHERE incidents.latest AND incidents.key = r.key AND incidents.id <> r.id"
-        ),
-        _INCIDENTS.bind(dialect, rows),
-    )
+    new = [tuple(as_row(incident).values()) for incident, _ in decided if incident.is_new]
+    if new:
+        # What stood under this key before is no longer the latest: it was over for too long to open again.
+        await connection.execute(
+            text(
+                f"UPDATE incidents SET latest = false FROM {_INCIDENTS.source(dialect)} "
+                "WHERE incidents.latest AND incidents.key = r.key AND incidents.id <> r.id"
+            ),
+            _INCIDENTS.bind(dialect, new),
+        )
     changed = ", ".join(f"{name} = excluded.{name}" for name, _ in _INCIDENTS.columns if name not in _KEPT)
     await connection.execute(
         text(
@@ -164,12 +172,24 @@ async def save(
         ),
         _INCIDENTS.bind(dialect, rows),
     )
+    await save_decisions(connection, dialect, decided, now)
+
+
+async def save_decisions(
+    connection: AsyncConnection, dialect: str, decided: Sequence[tuple[Incident, Decision]], now: Millis
+) -> None:
+    """Write the timeline and schedule or cancel what was decided, where the incidents themselves did not change."""
     await write_events(
         connection,
         dialect,
         [(i.id, now, e.event, e.actor, e.reason) for i, decision in decided for e in decision.events],
     )
-    await _cancel(connection, dialect, [(i.id, r, now, why) for i, d in decided for r, why in d.cancel.items()])
+    await _cancel(
+        connection, dialect, "scheduled", [(i.id, r, now, why) for i, d in decided for r, why in d.cancel.items()]
+    )
+    await _cancel(
+        connection, dialect, "frozen", [(i.id, r, now, why) for i, d in decided for r, why in d.withdraw.items()]
+    )
     await _schedule(connection, dialect, decided, now)
 
 
@@ -204,13 +224,13 @@ async def _schedule(
         )
 
 
-async def _cancel(connection: AsyncConnection, dialect: str, rows: Sequence[tuple[Any, ...]]) -> None:
+async def _cancel(connection: AsyncConnection, dialect: str, state: str, rows: Sequence[tuple[Any, ...]]) -> None:
     if rows:
         await connection.execute(
             text(
                 f"UPDATE outbox SET state = 'cancelled', finished_at = r.now, detail = r.detail, body = NULL "
                 f"FROM {_CANCELS.source(dialect)} WHERE outbox.incident = r.incident AND outbox.receiver = r.receiver "
-                "AND outbox.state = 'scheduled'"
+                "AND outbox.state = :state"
             ),
-            _CANCELS.bind(dialect, rows),
+            {**_CANCELS.bind(dialect, rows), "state": state},
         )

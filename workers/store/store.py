@@ -4,10 +4,12 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import event
+import msgspec
+from sqlalchemy import event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -58,6 +60,18 @@ class Store:
         if self.dialect == "sqlite":
             async with _translated(), self._reading.connect() as connection:
                 await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    async def report_worker(self, worker_id: str, stage: str, state: dict[str, Any]) -> None:
+        """Keep what a worker says of itself, for `hikeshi status`; replaces what it said before."""
+        now = round(datetime.now(UTC).timestamp() * 1000)
+        async with self.write() as connection:
+            await connection.execute(
+                text(
+                    "INSERT INTO worker_reports (worker, stage, seen_at, state) VALUES (:worker, :stage, :now, :state) "
+                    "ON CONFLICT (worker) DO UPDATE SET seen_at = excluded.seen_at, state = excluded.state"
+                ),
+                {"worker": worker_id, "stage": stage, "now": now, "state": msgspec.json.encode(state).decode()},
+            )
 
     async def close(self) -> None:
         """Close all connections."""

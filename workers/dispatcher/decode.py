@@ -1,0 +1,70 @@
+"""A record of the marks topic as an arrival, a removal, or a fault."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from config.brands import Burst
+from schemas.errors import NewerSchemaError, RejectedError
+from schemas.mark import Mark
+from schemas.mention import SCHEMA_VERSION, Mention, snowflake_time
+from workers.incidents.change import to_millis
+from workers.incidents.ingest import Arrival
+
+MAX_REVISION: Final = 1000  # ours: X allows five edits; a number beyond any list is a fault, not a revision
+
+_marks = msgspec.json.Decoder(Mark)
+_mentions = msgspec.json.Decoder(Mention)
+
+
+class _Version(msgspec.Struct):
+    schema_version: int = SCHEMA_VERSION
+
+
+_versions = msgspec.json.Decoder(_Version)
+
+
+def decode_mark(value: bytes, rules: dict[str, Burst | None], now: datetime) -> Arrival:
+    """Read a mark. Raises RejectedError for what can never be read, NewerSchemaError for what a later release can."""
+    if b"\\u0000" in value:
+        value = value.replace(b"\\u0000", b"\\ufffd")  # PostgreSQL's text holds no NUL; other writers may send one
+    try:
+        mark = _marks.decode(value)
+        mention = _mentions.decode(mark.mention)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        refuse_newer(value)
+        raise RejectedError(f"not a mark: {error}") from error
+    if mark.schema_version > SCHEMA_VERSION or mention.schema_version > SCHEMA_VERSION:
+        refuse_newer(value)
+        raise NewerSchemaError(f"schema_version {max(mark.schema_version, mention.schema_version)}")
+    if not mention.id or not mention.brand or "/" in mention.brand or not 0 <= mention.revision <= MAX_REVISION:
+        raise RejectedError("not a mark: id and brand must not be empty, brand holds no slash, revision is 0 to 1000")
+    received = _moment(mention.received_at) or now
+    # Bursts run on `created_at`, which can't be later than when the post was received.
+    created = min(_moment(mention.created_at) or snowflake_time(mention.id) or received, received)
+    rule = rules.get(mention.brand)
+    within = rule.within if rule is not None else timedelta(0)
+    late = mention.recovered and received - created > within
+    return Arrival(mark, mention, to_millis(created), late)
+
+
+def refuse_newer(value: bytes) -> None:
+    """Raises NewerSchemaError where a record says that a later release wrote it."""
+    try:
+        version = _versions.decode(value).schema_version
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return
+    if version > SCHEMA_VERSION:
+        raise NewerSchemaError(f"schema_version {version} of a later release")
+
+
+def _moment(written: str | None) -> datetime | None:
+    if not written:
+        return None
+    try:
+        moment = datetime.fromisoformat(written)
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment if 1970 < moment.year < 9999 else None

@@ -1,0 +1,227 @@
+"""Delivery: what is due goes to its receivers, one at a time for each, and what came of it is recorded."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import Final
+
+from config.files import Files
+from config.routes import Policy, Receiver
+from schemas.errors import UnavailableError
+from workers.dispatcher import outbox
+from workers.dispatcher.channels import Channel
+from workers.dispatcher.lease import Pace, release_leases, set_pace, switch, take_lease
+from workers.dispatcher.outcome import FALLBACK_MS, Result, falls_back, next_step
+from workers.dispatcher.throttle import allowance, recent_sends
+from workers.incidents.change import to_millis
+from workers.incidents.model import Millis
+from workers.runtime import metrics
+from workers.runtime.clock import Clock
+from workers.runtime.health import StageHealth
+from workers.runtime.logging import get_logger
+from workers.store import Store
+
+_log = get_logger(__name__)
+
+POLL_SECONDS: Final = 1.0  # other replicas and the command line put things into the outbox too
+# An attempt takes 10 s at most (the contract's time-out): with less of the lease left, it is renewed first.
+_LEASE_NEEDED_MS: Final = 12_000
+_STORE_RETRY_SECONDS: Final = 1.0
+
+OpenChannel = Callable[[Receiver, str], Channel]
+
+
+class Delivery:
+    """Sends what is due. `owner` names this replica: the same over restarts where it can be, so that it finds its own
+    leases again."""
+
+    def __init__(
+        self, store: Store, files: Files, open_channel: OpenChannel, clock: Clock, health: StageHealth, owner: str
+    ) -> None:
+        self._store, self._files, self._open_channel = store, files, open_channel
+        self._clock, self._health, self._owner = clock, health, owner
+        self._woken = asyncio.Event()
+        self._busy: dict[str, asyncio.Task[None]] = {}
+        self._again: set[str] = set()
+        self._channels: dict[str, tuple[Receiver, str, Channel]] = {}
+        self.sent = 0
+        self.failed = 0
+
+    def wake(self) -> None:
+        """Something may be due sooner than was known."""
+        self._woken.set()
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Deliver until `stopping` is set; what is under way is finished."""
+        while not stopping.is_set():
+            self._woken.clear()
+            try:
+                pause = await self._look(stopping)
+            except UnavailableError as error:
+                _log.warning("store_unavailable", error=str(error))
+                pause = _STORE_RETRY_SECONDS
+            await self._rest(pause)
+        await asyncio.gather(*self._busy.values(), return_exceptions=True)
+        try:
+            async with self._store.write() as connection:
+                await release_leases(connection, self._owner)
+        except UnavailableError as error:
+            _log.warning("leases_not_released", error=str(error))
+
+    async def _rest(self, seconds: float) -> None:
+        """Until something is due, or we are woken."""
+        sleeping = asyncio.ensure_future(self._clock.sleep(seconds))
+        waking = asyncio.ensure_future(self._woken.wait())
+        await asyncio.wait({sleeping, waking}, return_when=asyncio.FIRST_COMPLETED)
+        sleeping.cancel()
+        waking.cancel()
+
+    async def _look(self, stopping: asyncio.Event) -> float:
+        """Start a task for each receiver with something due; returns the seconds until it is worth looking again."""
+        now = self._now()
+        async with self._store.read() as connection:
+            names, later = await outbox.due_receivers(connection, now)
+        policy = self._files.policy
+        self._again |= names & set(self._busy)
+        for name in sorted(names - set(self._busy)):
+            receiver = policy.receivers.get(name)
+            if receiver is None:
+                await self._forget(name, now)
+                continue
+            task = asyncio.create_task(self._serve(receiver, policy, stopping), name=f"deliver-{name}")
+            self._busy[name] = task
+            task.add_done_callback(lambda done, name=name: self._done(name, done))  # type: ignore[misc]
+        return min(POLL_SECONDS, max(0.0, (later - now) / 1000)) if later is not None else POLL_SECONDS
+
+    def _done(self, name: str, task: asyncio.Task[None]) -> None:
+        del self._busy[name]
+        if name in self._again:  # something became due while it was ending
+            self._again.discard(name)
+            self.wake()
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, UnavailableError):
+            _log.warning("store_unavailable", receiver=name, error=str(error))
+        elif error is not None:
+            # One bad channel blocks no other; the next look starts it again.
+            _log.error("delivery_failed", receiver=name, exc_info=error)
+
+    async def _forget(self, name: str, now: Millis) -> None:
+        async with self._store.write() as connection:
+            cancelled = await outbox.cancel_unknown(connection, name, now)
+        _log.error("notifications_cancelled", receiver=name, count=cancelled, why="not in routes.yaml any more")
+
+    async def _serve(self, receiver: Receiver, policy: Policy, stopping: asyncio.Event) -> None:
+        """Deliver what is due for one receiver, while we hold its lease and it takes them."""
+        if receiver.fallback is not None:
+            await self._check_fallback(receiver, receiver.fallback)
+        while not stopping.is_set():
+            frozen, pace = await self._next(receiver)
+            if pace is None:
+                return
+            if frozen is None or pace.leased_until - self._now() < _LEASE_NEEDED_MS:
+                continue  # not wanted any more; or we slept, and the lease may be another's by the time of the answer
+            started = self._now()
+            result = await self._channel(receiver, policy).send(frozen.id, frozen.body)
+            if not await self._record(receiver, policy, frozen, result, pace, started):
+                return
+
+    async def _next(self, receiver: Receiver) -> tuple[outbox.Frozen | None, Pace | None]:
+        """The next notification, frozen under the receiver's lease; no pace: the receiver rests, or is another's."""
+        now = self._now()
+        async with self._store.write() as connection:
+            pace = await take_lease(connection, receiver.name, self._owner, now)
+            if pace is None or pace.off is not None or pace.not_before > now:
+                return None, None
+            left = allowance(receiver.throttle, pace.sends, now).left
+            if left == 0:
+                return None, None
+            due = await outbox.due_for(connection, receiver.name, now, most=1 if left != 1 else outbox.MAX_BUNDLE)
+            if not due:
+                return None, None
+            # The last one that may go now carries all the others.
+            bundle = [d for d in due[1:] if d.state == "scheduled"] if due[0].state == "scheduled" else []
+            frozen = await outbox.freeze(connection, self._store.dialect, receiver.name, due[0], bundle, now)
+        return frozen, pace
+
+    async def _record(
+        self,
+        receiver: Receiver,
+        policy: Policy,
+        frozen: outbox.Frozen,
+        result: Result,
+        pace: Pace,
+        started: Millis,
+    ) -> bool:
+        """What came of an attempt. False when the receiver rests after it."""
+        now = self._now()
+        then = next_step(result, frozen.attempts + 1, pace.failures, frozen.first_due_at, now, random.random())  # noqa: S311  jitter
+        sends = recent_sends(receiver.throttle, [*pace.sends, started], now)
+        taken = then.state == "sent" or result.kind == "client"  # it answers; what it refuses is ours to look at
+        dialect = self._store.dialect
+        async with self._store.write() as connection:
+            if then.state == "sent":
+                await outbox.record_sent(connection, dialect, policy, receiver.name, frozen.id, now)
+            else:
+                await outbox.record_failure(connection, frozen.id, then, now)
+            if then.state == "failed" and receiver.fallback is not None:
+                why = f"{receiver.name} gave up: {then.detail}"
+                await outbox.fall_back(connection, dialect, frozen.id, receiver.fallback, why, now)
+                self.wake()
+            await set_pace(
+                connection, receiver.name, not_before=then.not_before, failures=0 if taken else pace.failures + 1,
+                sends=sends,
+            )  # fmt: skip
+            if then.switch_off:
+                await switch(connection, receiver.name, f"it answered that it is gone ({result.detail})")
+        self._say(receiver, frozen, result, then.state)
+        if then.switch_off:
+            remedy = f"mend its address, then `hikeshi check --send {receiver.name}`"
+            _log.error("receiver_switched_off", receiver=receiver.name, remedy=remedy)
+        return taken
+
+    def _say(self, receiver: Receiver, frozen: outbox.Frozen, result: Result, state: str) -> None:
+        outcome = "retry" if state == "frozen" else state
+        metrics.NOTIFICATIONS.labels(receiver.name, outcome).inc()
+        if state == "sent":
+            self.sent += 1
+            self._health.moved(0)
+            metrics.NOTIFICATION_SECONDS.observe(max(0, self._now() - frozen.first_due_at) / 1000)
+            _log.info("notification_sent", receiver=receiver.name, notification=frozen.id)
+            return
+        if state == "failed":
+            self.failed += 1
+        say = _log.error if state == "failed" else _log.warning
+        say(
+            f"notification_{'given_up' if state == 'failed' else 'delayed'}",
+            receiver=receiver.name,
+            notification=frozen.id,
+            attempt=frozen.attempts + 1,
+            failure=result.kind,
+            detail=result.detail,
+        )
+
+    async def _check_fallback(self, receiver: Receiver, fallback: str) -> None:
+        now = self._now()
+        async with self._store.write() as connection:
+            pace = await take_lease(connection, receiver.name, self._owner, now)
+            if pace is None:
+                return
+            resting = pace.off is not None or pace.failures > 0
+            throttled = not resting and allowance(receiver.throttle, pace.sends, now).left == 0
+            for row in await outbox.undelivered(connection, receiver.name, now - FALLBACK_MS):
+                if falls_back(row.first_due_at, row.weight, throttled, now):
+                    why = f"{receiver.name} has not taken it for 60 s"
+                    await outbox.fall_back(connection, self._store.dialect, row.id, fallback, why, now)
+                    self.wake()
+
+    def _channel(self, receiver: Receiver, policy: Policy) -> Channel:
+        """The receiver's channel, opened anew when the file says something else of it."""
+        language = policy.route.language
+        known = self._channels.get(receiver.name)
+        if known is None or known[:2] != (receiver, language):
+            known = (receiver, language, self._open_channel(receiver, language))
+            self._channels[receiver.name] = known
+        return known[2]
+
+    def _now(self) -> Millis:
+        return to_millis(self._clock.now())

@@ -1,0 +1,76 @@
+"""A receiver's lease and pace in the store: one replica delivers to it at a time, at a pace that outlives restarts."""
+
+from typing import Final, NamedTuple
+
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from workers.incidents.model import Millis
+
+# Ours: longer than an attempt's time-out (10 s) with room for the store, so that nobody else begins while one is under
+# way; a replica that died is followed after it.
+LEASE_MS: Final = 20_000
+
+
+class Pace(NamedTuple):
+    """What is known of a receiver that we hold the lease of. `sends`: times of the last ones, oldest first."""
+
+    leased_until: Millis
+    not_before: Millis
+    failures: int
+    off: str | None
+    sends: list[Millis]
+
+
+async def take_lease(connection: AsyncConnection, receiver: str, owner: str, now: Millis) -> Pace | None:
+    """Take or renew the lease; None while another replica holds it."""
+    await connection.execute(
+        text(
+            "INSERT INTO receivers (receiver, owner, leased_until, not_before, failures, sends) "
+            "VALUES (:receiver, :owner, 0, 0, 0, '[]') ON CONFLICT DO NOTHING"
+        ),
+        {"receiver": receiver, "owner": owner},
+    )
+    found = await connection.execute(
+        text(
+            "UPDATE receivers SET owner = :owner, leased_until = :until WHERE receiver = :receiver "
+            "AND (owner = :owner OR leased_until < :now) RETURNING leased_until, not_before, failures, off, sends"
+        ),
+        {"receiver": receiver, "owner": owner, "until": now + LEASE_MS, "now": now},
+    )
+    row = found.first()
+    if row is None:
+        return None
+    return Pace(row.leased_until, row.not_before, row.failures, row.off, msgspec.json.decode(row.sends))
+
+
+async def release_leases(connection: AsyncConnection, owner: str) -> None:
+    """At a proper stop: others need not wait for the end of ours."""
+    await connection.execute(text("UPDATE receivers SET leased_until = 0 WHERE owner = :owner"), {"owner": owner})
+
+
+async def set_pace(
+    connection: AsyncConnection, receiver: str, *, not_before: Millis, failures: int, sends: list[Millis]
+) -> None:
+    """Remember how the last attempt went."""
+    await connection.execute(
+        text(
+            "UPDATE receivers SET not_before = :not_before, failures = :failures, sends = :sends "
+            "WHERE receiver = :receiver"
+        ),
+        {
+            "receiver": receiver,
+            "not_before": not_before,
+            "failures": failures,
+            "sends": msgspec.json.encode(sends).decode(),
+        },
+    )
+
+
+async def switch(connection: AsyncConnection, receiver: str, off: str | None) -> None:
+    """Switch a receiver off with the reason, or (None) on again; what waits for it is kept."""
+    await connection.execute(
+        text("UPDATE receivers SET off = :off, failures = 0, not_before = 0 WHERE receiver = :receiver"),
+        {"receiver": receiver, "off": off},
+    )

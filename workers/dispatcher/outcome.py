@@ -1,0 +1,80 @@
+"""What follows an attempt to deliver: done, once more and when, given up, or the receiver switched off. Pure."""
+
+from typing import Final, Literal, NamedTuple
+
+from workers.incidents.model import HIGH, Millis
+from workers.runtime.retry import backoff_seconds
+
+# The contract's times.
+FIRST_RETRY_SECONDS: Final = 1.0  # "first within 2 s"
+MAX_RETRY_SECONDS: Final = 60.0
+GIVE_UP_MS: Final = 24 * 3600 * 1000
+GIVE_UP_REFUSED_MS: Final = 10 * 60 * 1000
+MAX_RETRY_AFTER_SECONDS: Final = 3600.0
+FALLBACK_MS: Final = 60 * 1000
+
+Class = Literal["delivered", "client", "auth", "gone", "rate_limited", "server", "timed_out"]
+
+
+class Result(NamedTuple):
+    """How an attempt ended: its class of failure, what the provider asked for, a sentence for a person."""
+
+    kind: Class
+    detail: str = ""
+    retry_after_seconds: float | None = None
+
+
+class Next(NamedTuple):
+    """What to do: `state` of the notification; `due_at` of its next attempt; before when the receiver rests."""
+
+    state: Literal["sent", "frozen", "failed"]
+    detail: str = ""
+    due_at: Millis = 0
+    not_before: Millis = 0
+    switch_off: bool = False
+
+
+def classify(status: int) -> Class:
+    """The class of an HTTP status. A redirect is refused: the address in the file is the one that was agreed on."""
+    if 200 <= status < 300:
+        return "delivered"
+    if status == 429:
+        return "rate_limited"
+    if status == 410:
+        return "gone"
+    if status in (401, 403, 404):
+        return "auth"
+    if status == 408:
+        return "timed_out"
+    return "server" if status >= 500 else "client"
+
+
+def next_step(result: Result, attempts: int, failures_in_row: int, since: Millis, now: Millis, jitter: float) -> Next:
+    """After attempt number `attempts` (from 1) of a notification that was due `since`."""
+    if result.kind == "delivered":
+        return Next("sent")
+    if result.kind == "client":
+        return Next("failed", result.detail)
+    wait = backoff_seconds(attempts - 1, base=FIRST_RETRY_SECONDS, cap=MAX_RETRY_SECONDS, jitter=jitter)
+    if result.kind == "gone":
+        return Next("frozen", result.detail, due_at=now + _ms(MAX_RETRY_SECONDS), switch_off=True)
+    limit = GIVE_UP_REFUSED_MS if result.kind == "auth" else GIVE_UP_MS
+    if now - since >= limit:
+        return Next("failed", f"{result.detail} (given up after {(now - since) // 60_000} minutes)")
+    if result.retry_after_seconds is not None and result.kind in ("rate_limited", "server"):
+        asked = now + _ms(min(result.retry_after_seconds, MAX_RETRY_AFTER_SECONDS))
+        return Next("frozen", result.detail, due_at=asked, not_before=asked)
+    rest = backoff_seconds(failures_in_row, base=FIRST_RETRY_SECONDS, cap=MAX_RETRY_SECONDS, jitter=jitter)
+    return Next("frozen", result.detail, due_at=now + _ms(wait), not_before=now + _ms(rest))
+
+
+def falls_back(first_due_at: Millis, severity: int, throttled: bool, now: Millis) -> bool:
+    """Whether the fallback is to be told of what is still undelivered.
+
+    A throttle is the user's own wish, so what waits for it falls back only when it is high or critical.
+    """
+    return now - first_due_at >= FALLBACK_MS and (severity >= HIGH or not throttled)
+
+
+def _ms(seconds: float) -> Millis:
+    return round(seconds * 1000)

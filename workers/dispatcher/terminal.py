@@ -1,0 +1,92 @@
+"""A notification as a person reads it on a terminal, in English or Japanese."""
+
+from typing import Final
+
+import msgspec
+
+from workers.dispatcher.payload import Notification, ShownPost
+
+_RULE: Final = "━" * 78
+_TEXT_LINES: Final = 3  # ours: of each post, so that twenty posts fit a screen or two
+_WORDS: Final[dict[str, dict[str, str]]] = {
+    "en": {
+        "first": "NEW",
+        "new_posts": "MORE POSTS",
+        "severity_rose": "SEVERITY ROSE",
+        "escalation": "ESCALATION",
+        "reminder": "REMINDER",
+        "repeat": "STILL OPEN",
+        "all_resolved": "RESOLVED",
+        "counts": "{posts} posts by {authors} authors",
+        "burst": "a burst over the whole brand",
+        "more": "… and {posts} more posts, {incidents} more incidents",
+        "followers": "{n} followers",
+        "unknown": "unknown author",
+        "sample": "SAMPLE: nothing of this is real",
+        "see": "details: hikeshi incidents show {id}    take it: hikeshi incidents ack {id} --by NAME",
+    },
+    "ja": {
+        "first": "新規",
+        "new_posts": "続報",
+        "severity_rose": "深刻度上昇",
+        "escalation": "エスカレーション",
+        "reminder": "リマインダー",
+        "repeat": "未対応",
+        "all_resolved": "解決",
+        "counts": "投稿{posts}件・投稿者{authors}人",
+        "burst": "ブランド全体に広がる炎上の兆し",
+        "more": "… ほかに投稿{posts}件、インシデント{incidents}件",
+        "followers": "フォロワー{n}人",
+        "unknown": "投稿者不明",
+        "sample": "サンプル:実際の投稿ではありません",
+        "see": "詳細: hikeshi incidents show {id}    引き受ける: hikeshi incidents ack {id} --by 名前",
+    },
+}
+_KINDS_JA: Final = {"complaint": "苦情", "question": "質問", "praise": "称賛", "neutral": "中立", "promotion": "宣伝"}
+_SEVERITIES_JA: Final = {"none": "なし", "low": "低", "medium": "中", "high": "高", "critical": "重大"}
+
+_decoder = msgspec.json.Decoder(Notification)
+
+
+def render(body: bytes, language: str) -> str:
+    """The lines to print, with a trailing newline; control characters of a post can't steer the terminal."""
+    shown = _decoder.decode(body)
+    words = _WORDS.get(language, _WORDS["en"])
+    incident = shown.incident
+    kind, severity = incident.kind, incident.severity
+    if language == "ja":
+        kind, severity = _KINDS_JA.get(kind, kind), f"深刻度{_SEVERITIES_JA[severity]}"
+    counts = words["counts"].format(posts=incident.post_count, authors=incident.author_count)
+    lines = [
+        _RULE,
+        f"[{words[shown.reason]}] {incident.brand} · {kind} · {severity} · {counts} → {shown.receiver}",
+    ]
+    if shown.sample:
+        lines.append(f"  ({words['sample']})")
+    if incident.scope == "burst":
+        lines.append(f"  {words['burst']}")
+    lines += [f"  ◦ {_plain(reason)}" for reason in incident.reasons]
+    for post in shown.posts:
+        lines += _post(post, words)
+    if shown.more.posts or shown.more.incidents:
+        lines.append("  " + words["more"].format(posts=shown.more.posts, incidents=shown.more.incidents))
+    lines += ["  " + words["see"].format(id=incident.id), _RULE]
+    return "\n".join(lines) + "\n"
+
+
+def _post(post: ShownPost, words: dict[str, str]) -> list[str]:
+    author = post.author
+    who = words["unknown"]
+    if author is not None and (author.username or author.name):
+        who = f"{author.name or author.username}" + (f" @{author.username}" if author.username else "")
+        if author.followers is not None:
+            who += f" ({words['followers'].format(n=f'{author.followers:,}')})"
+    text = _plain(post.text).splitlines() or [""]
+    cut = [*text[:_TEXT_LINES], "…"] if len(text) > _TEXT_LINES else text
+    return [f"  • {_plain(who)}  {post.created_at}", *(f"    {line}" for line in cut), f"    {post.url}"]
+
+
+def _plain(text: str) -> str:
+    return "".join(
+        c if c == "\n" or c.isprintable() or ord(c) > 0xFFFF or c in "\u200d\ufe0f\u3000" else " " for c in text
+    )

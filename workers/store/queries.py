@@ -1,0 +1,192 @@
+"""What the lists show: rows in the contract's shape, oldest first, streamed so that a million fit."""
+
+from collections.abc import AsyncIterator, Collection
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Row, text
+
+from schemas.mark import INFLUENCES, SEVERITIES
+from schemas.mention import rfc3339
+from workers.store.bulk import Rows
+from workers.store.store import Store
+
+_PAGE: Final = 5000  # rows a statement: each page is read in a short transaction of its own
+_IDS = Rows.of(id="text")
+
+
+async def posts(store: Store, limit: int | None = None) -> AsyncIterator[dict[str, Any]]:
+    """Every stored post, one for each brand, oldest first."""
+    after: tuple[int, str, str] = (-1, "", "")
+    left = limit
+    while left is None or left > 0:
+        most = _PAGE if left is None else min(_PAGE, left)
+        async with store.read() as connection:
+            found = await connection.execute(
+                text(
+                    "SELECT id, revision, brand, kind, severity, influence, lang, created_at, incident, reason FROM posts "
+                    "WHERE (created_at, brand, id) > (:created, :brand, :id) ORDER BY created_at, brand, id LIMIT :most"
+                ),
+                {"created": after[0], "brand": after[1], "id": after[2], "most": most},
+            )
+            page = found.all()
+        for row in page:
+            yield _post(row)
+        if len(page) < most:
+            return
+        after = (page[-1].created_at, page[-1].brand, page[-1].id)
+        left = None if left is None else left - len(page)
+
+
+async def incidents(store: Store, *, everything: bool = False, limit: int | None = None) -> list[dict[str, Any]]:
+    """Open incidents, or all of them, oldest first."""
+    condition = "" if everything else "WHERE status IN ('firing', 'acknowledged')"
+    async with store.read() as connection:
+        found = await connection.execute(
+            text(f"SELECT * FROM incidents {condition} ORDER BY opened_at, key, id LIMIT :most"),
+            {"most": limit if limit is not None else 2**62},
+        )
+        return [_incident(row) for row in found]
+
+
+async def incident_details(store: Store, ids: Collection[str]) -> list[dict[str, Any]]:
+    """These incidents with their posts and timelines, in the order asked for; unknown ones are left out."""
+    details = []
+    for wanted in ids:
+        async with store.read() as connection:
+            row = (await connection.execute(text("SELECT * FROM incidents WHERE id = :id"), {"id": wanted})).first()
+            if row is None:
+                continue
+            condition, values = _posts_of(row)
+            shown = await connection.execute(
+                text(
+                    "SELECT id, revision, brand, kind, severity, influence, lang, created_at, incident, reason, body "
+                    f"FROM posts WHERE {condition} ORDER BY created_at, id"
+                ),
+                values,
+            )
+            happened = await connection.execute(
+                text("SELECT at, event, actor, reason FROM events WHERE incident = :id ORDER BY id"), {"id": wanted}
+            )
+            spread = await connection.execute(
+                text("SELECT retweets, quotes FROM spread WHERE brand = :brand AND root = :root"),
+                {"brand": row.brand, "root": row.key.split("/", 2)[2]},
+            )
+            spread_row = spread.first()
+            details.append(
+                {
+                    **_incident(row),
+                    "spread": {"retweets": spread_row.retweets, "quotes": spread_row.quotes} if spread_row else None,
+                    "posts": [_post(post) | _shown(post.body) for post in shown],
+                    "timeline": [
+                        {"at": _moment(e.at), "event": e.event, "actor": e.actor, "reason": e.reason} for e in happened
+                    ],
+                }
+            )
+    return details
+
+
+async def failed_notifications(store: Store) -> list[dict[str, Any]]:
+    """Notifications that were given up, oldest first."""
+    async with store.read() as connection:
+        found = await connection.execute(
+            text(
+                "SELECT id, incident, receiver, reason, attempts, detail, finished_at FROM outbox "
+                "WHERE state = 'failed' ORDER BY finished_at, id"
+            )
+        )
+        return [
+            {
+                "id": row.id,
+                "stage": "notification",
+                "incident": row.incident,
+                "receiver": row.receiver,
+                "reason": row.reason,
+                "attempts": row.attempts,
+                "fault": row.detail,
+                "at": _moment(row.finished_at),
+            }
+            for row in found
+        ]
+
+
+async def retry_notifications(store: Store, ids: Collection[str], now: datetime) -> int:
+    """Send these once more, the same bytes under the same key. Returns how many there were."""
+    return await _settle(store, ids, "state = 'frozen', finished_at = NULL, first_due_at = :now, due_at = :now", now)
+
+
+async def drop_notifications(store: Store, ids: Collection[str], now: datetime) -> int:
+    """Give these up for good. Returns how many there were."""
+    return await _settle(
+        store, ids, "state = 'cancelled', body = NULL, finished_at = :now, detail = 'dropped by hand'", now
+    )
+
+
+async def _settle(store: Store, ids: Collection[str], change: str, now: datetime) -> int:
+    async with store.write() as connection:
+        done = await connection.execute(
+            text(
+                f"UPDATE outbox SET {change} WHERE state = 'failed' "
+                f"AND id IN (SELECT r.id FROM {_IDS.source(store.dialect)})"
+            ),
+            {**_IDS.bind(store.dialect, [(i,) for i in sorted(set(ids))]), "now": round(now.timestamp() * 1000)},
+        )
+        return done.rowcount
+
+
+def _posts_of(incident: Row[Any]) -> tuple[str, dict[str, Any]]:
+    if incident.scope == "root":
+        return "incident = :incident", {"incident": incident.id}
+    spans = msgspec.json.decode(incident.spans, type=list[tuple[int, int]])
+    values: dict[str, Any] = {"brand": incident.brand}
+    for i, (first, last) in enumerate(spans):
+        values |= {f"first{i}": first, f"last{i}": last}
+    among = " OR ".join(f"created_at BETWEEN :first{i} AND :last{i}" for i in range(len(spans)))
+    return f"brand = :brand AND kind = 'complaint' AND ({among})", values
+
+
+def _post(row: Row[Any]) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "revision": row.revision,
+        "brand": row.brand,
+        "kind": row.kind,
+        "severity": SEVERITIES[row.severity],
+        "influence": INFLUENCES[row.influence],
+        "lang": row.lang,
+        "created_at": _moment(row.created_at),
+        "incident": row.incident,
+        "reason": row.reason,
+    }
+
+
+def _shown(body: str) -> dict[str, Any]:
+    stored = msgspec.json.decode(body)
+    mention = stored["mention"]
+    return {"text": mention["text"], "author": mention.get("author"), "reasons": stored["reasons"]}
+
+
+def _incident(row: Row[Any]) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "key": row.key,
+        "scope": row.scope,
+        "brand": row.brand,
+        "kind": row.kind,
+        "severity": SEVERITIES[row.severity],
+        "status": row.status,
+        "opened_at": _moment(row.opened_at),
+        "updated_at": _moment(row.updated_at),
+        "post_count": row.post_count,
+        "author_count": row.author_count,
+        "reasons": msgspec.json.decode(row.reasons),
+        "assignee": row.assignee,
+        "acknowledged_until": _moment(row.acknowledged_until) if row.acknowledged_until is not None else None,
+        "muted_by": None,
+        "merged_into": row.merged_into,
+    }
+
+
+def _moment(milliseconds: int) -> str:
+    return rfc3339(datetime.fromtimestamp(milliseconds / 1000, UTC))
