@@ -38,7 +38,7 @@ def make_mention(post: Post, match: Match, *, source: str, received_at: str, rec
         root=post.identity_of(root) if root else post.id,
         urls=_urls(entities),
         hashtags=_named(entities, "hashtags", "tag") or (_HASHTAG.findall(post.text) if not entities else []),
-        handles=_unique(_named(entities, "mentions", "username") + _HANDLE.findall(post.text)),
+        handles=_handles(post.text, entities),
         keywords=match.keywords,
         metrics=_metrics(post),
         recovered=recovered,
@@ -62,6 +62,11 @@ def _urls(entities: dict[str, Any]) -> list[str]:
     return _unique([url for url in found if url])
 
 
+def _handles(text: str, entities: dict[str, Any]) -> list[str]:
+    written = _HANDLE.findall(text) if "@" in text or "＠" in text else []
+    return _unique(_named(entities, "mentions", "username") + written)
+
+
 def _named(entities: dict[str, Any], kind: str, name: str) -> list[str]:
     found = (fields.text(entity.get(name)) for entity in fields.mappings(entities.get(kind)))
     return _unique([value for value in found if value])
@@ -69,7 +74,12 @@ def _named(entities: dict[str, Any], kind: str, name: str) -> list[str]:
 
 def _unique(values: list[str]) -> list[str]:
     """Each value once, whatever its case, in the order of its first appearance."""
-    return list({value.casefold(): value for value in reversed(values)}.values())[::-1] if len(values) > 1 else values
+    if len(values) < 2:
+        return values
+    first: dict[str, str] = {}
+    for value in values:
+        first.setdefault(value.casefold(), value)
+    return list(first.values())
 
 
 def _metrics(post: Post) -> dict[str, int]:
