@@ -91,14 +91,14 @@ def parse_document(document: Document, raw: bytes, *, example: str, may_hold_not
     if root is None and may_hold_nothing and text.strip():
         document.value = {}
         return
-    if root is None or (isinstance(root, yaml.ScalarNode) and not root.value):
-        remedy = f"put back what stood there, or start from {example}"
-        document.faults.append(Fault(document.file, 1, "", "the file is empty", remedy))
-        return
     try:
-        document.value = _Builder(document).build(root, ())
+        document.value = _Builder(document).build(root, ()) if root else None
     except _TooLargeError as error:
         document.refuse(error.place, "is nested too deeply, or aliases unfold too far", "write it out, without `*`")
+    if document.value in (None, "") and not document.faults:
+        document.value = None
+        remedy = f"put back what stood there, or start from {example}"
+        document.faults.append(Fault(document.file, 1, "", "the file is empty", remedy))
 
 
 def _decoded(document: Document, raw: bytes) -> str | None:

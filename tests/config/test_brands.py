@@ -14,7 +14,6 @@ DURATION = "write a whole number and its unit, for example `250ms`, `30s`, `5m`,
 KEYWORDS = "add it, for example `keywords: [Acme, アクメ]`"
 MEND = "mend the brackets, quotes or indentation; text with `: `, `#`, `@`, `*` or `%` in it needs quotes"
 START = "put back what stood there, or start from config/brands.example.yaml"
-COPY = "copy config/brands.example.yaml there, name the right folder with --config, or try `--source sample`"
 HANDLE = "write 1 to 15 of A-Z, a-z, 0-9 and _, for example `acme_jp`"
 QUOTED = "write text, in quotes where it could be read otherwise"
 
@@ -297,28 +296,6 @@ def test_all_faults_of_a_file_are_told_at_once_in_the_order_of_lines(tmp_path: P
     assert lines == ["5", "6", "7", "8", "9"]
 
 
-def test_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationFaults) as raised:
-        load_brands(tmp_path / "brands.yaml")
-    assert str(raised.value) == f"{tmp_path}/brands.yaml: the file is missing; {COPY}"
-
-
-def test_a_file_that_is_a_folder(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationFaults) as raised:
-        load_brands(tmp_path)
-    assert (
-        str(raised.value) == f"{tmp_path}: can't be read: Is a directory; mend its permissions or name another folder"
-    )
-
-
-def test_a_file_in_another_encoding_names_the_line(tmp_path: Path) -> None:
-    path = tmp_path / "brands.yaml"
-    path.write_bytes("brands:\n  - name: アクメ\n".encode("cp932"))
-    with pytest.raises(ConfigurationFaults) as raised:
-        load_brands(path)
-    assert str(raised.value) == f"{path}:2: byte 0x83 is not UTF-8; save the file as UTF-8"
-
-
 def test_the_whole_of_a_good_file(tmp_path: Path) -> None:
     path = tmp_path / "brands.yaml"
     path.write_text(
@@ -391,22 +368,3 @@ def test_a_brand_beside_the_programs_own(tmp_path: Path) -> None:
     own = Brand(name="Acme", keywords=(Keyword(text="acme"),))
     with pytest.raises(ConfigurationFaults, match="the id 'acme' is taken by the sample"):
         load_brands(path, [own])
-
-
-def test_aliases_may_repeat_but_not_explode(tmp_path: Path) -> None:
-    path = tmp_path / "brands.yaml"
-    path.write_text(HEAD.replace("[アクメ]", "&k [アクメ]") + "    context: *k\n", "utf-8")
-    assert load_brands(path)[0].context == (Keyword(text="アクメ"),)
-    bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
-    bomb += "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 9))
-    assert any("unfold too far" in fault for fault in faults_of(bomb, tmp_path))
-    assert any("nested too deeply" in fault for fault in faults_of("a: &a [*a]\n", tmp_path))
-    assert faults_of("[" * 100_000, tmp_path)
-
-
-def test_ten_thousand_keywords_are_read_and_faults_still_have_their_lines(tmp_path: Path) -> None:
-    words = "".join(f"      - 商品{number}\n" for number in range(10_000))
-    text = f"brands:\n  - name: Acme\n    keywords:\n{words}      - no\n"
-    assert faults_of(text, tmp_path) == [
-        '10004: brands[0].keywords[10000]: YAML reads no as true or false, not as text; put it in quotes: "no"'
-    ]
