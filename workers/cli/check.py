@@ -15,6 +15,7 @@ from config.settings import Settings
 from schemas.errors import ConfigurationError, HikeshiError
 from workers.cli.exit_status import DONE, FAILED, MEND
 from workers.cli.house import check_prepared, enter_house, open_house, run_async
+from workers.cli.loading import load
 from workers.cli.options import Options, common_options
 from workers.cli.sample_alert import sample_alert
 from workers.cli.source_choice import choose_source
@@ -57,7 +58,7 @@ def command(options: Options, send: str | None) -> int:
     faults: list[Fault] = []
     files: Files | None = None
     try:
-        settings, files = options.load()
+        settings, files = load(options)
     except ConfigurationFaults as error:
         faults = error.faults
         try:

@@ -15,6 +15,7 @@ from workers.cli.options import Options, common_options
 from workers.cli.output import print_json, print_rows
 from workers.runtime.letter import Letter
 from workers.runtime.letter_box import drop_letter, list_letters, retry_letter, whole_letters
+from workers.store.queries import drop_notifications, failed_notifications, retry_notifications
 
 TOPICS = (MENTIONS, MARKS)
 
@@ -30,7 +31,7 @@ def command() -> None:
 
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="JSON lines.")
-@click.option("--limit", type=click.IntRange(min=1), help="Only the newest so many.")
+@click.option("--limit", type=click.IntRange(min=1), help="Only the first so many.")
 @common_options
 def list_(options: Options, as_json: bool, limit: int | None) -> None:
     """List the dead letters, oldest first: lines and records that could not be processed, and failed notifications.
@@ -41,7 +42,7 @@ def list_(options: Options, as_json: bool, limit: int | None) -> None:
     """
     rows = run_async(_rows(options.settings()))
     columns = ("id", "at", "stage", "where", "fault")
-    shown = rows if limit is None else rows[-limit:]
+    shown = rows[:limit]
     if not as_json:
         shown = [row | {"where": _place(row["where"])} for row in shown]
     print_rows(shown, columns, as_json=as_json, empty="No dead letters.")
@@ -50,7 +51,8 @@ def list_(options: Options, as_json: bool, limit: int | None) -> None:
 async def _rows(settings: Settings) -> list[dict[str, Any]]:
     async with open_house(settings) as house:
         letters = [_row(letter) for letter in await list_letters(house.log, TOPICS)]
-    return sorted(letters, key=lambda row: str(row["at"]))
+        failed = [_notification(row) for row in await failed_notifications(house.store)]
+    return sorted([*letters, *failed], key=lambda row: str(row["at"]))
 
 
 @command.command()
@@ -70,8 +72,10 @@ def show(options: Options, ids: tuple[str, ...], payload: bool) -> None:
 
 async def _show(settings: Settings, ids: set[str], payload: bool) -> None:
     async with open_house(settings) as house:
-        _refuse_unknown(ids, await list_letters(house.log, TOPICS))
-        async for letter in whole_letters(house.log, TOPICS, ids):
+        letters, failed = await _chosen(house, ids)
+        for row in failed:
+            print_json(_notification(row))
+        async for letter in whole_letters(house.log, TOPICS, letters):
             if payload:
                 sys.stdout.buffer.write((letter.content or b"").rstrip(b"\n") + b"\n")
             else:
@@ -97,13 +101,15 @@ def retry(options: Options, ids: tuple[str, ...], everything: bool) -> int:
 async def _retry(settings: Settings, ids: set[str] | None) -> int:
     refused, done = 0, 0
     async with open_house(settings) as house:
-        async for letter in whole_letters(house.log, TOPICS, await _selected(house, ids)):
+        letters, failed = await _chosen(house, ids)
+        async for letter in whole_letters(house.log, TOPICS, letters):
             try:
                 await retry_letter(house.log, letter)
                 done += 1
             except RejectedError as error:
                 click.echo(f"hikeshi: {error}", err=True)
                 refused += 1
+        done += await retry_notifications(house.store, {row["id"] for row in failed}, house.clock.now())
     click.echo(f"{done} retried" + (f", {refused} not" if refused else ""))
     return FAILED if refused else 0
 
@@ -123,13 +129,13 @@ def drop(options: Options, ids: tuple[str, ...], everything: bool) -> None:
 
 
 async def _drop(settings: Settings, ids: set[str] | None) -> None:
-    done = 0
     async with open_house(settings) as house:
-        chosen = await _selected(house, ids)
+        chosen, failed = await _chosen(house, ids)
         for letter in await list_letters(house.log, TOPICS):
             if letter.id in chosen:
                 await drop_letter(house.log, letter)
-                done += 1
+        done = len(chosen)
+        done += await drop_notifications(house.store, {row["id"] for row in failed}, house.clock.now())
     click.echo(f"{done} dropped")
 
 
@@ -140,20 +146,18 @@ def _selection(ids: tuple[str, ...], everything: bool) -> set[str] | None:
     return None if everything else set(ids)
 
 
-async def _selected(house: House, ids: set[str] | None) -> set[str]:
-    letters = await list_letters(house.log, TOPICS)
+async def _chosen(house: House, ids: set[str] | None) -> tuple[set[str], list[dict[str, Any]]]:
+    """The ids of the chosen letters, and the chosen failed notifications; None means all."""
+    letters = {letter.id for letter in await list_letters(house.log, TOPICS)}
+    failed = await failed_notifications(house.store)
     if ids is None:
-        return {letter.id for letter in letters}
-    _refuse_unknown(ids, letters)
-    return ids
-
-
-def _refuse_unknown(ids: set[str], letters: list[Letter]) -> None:
-    unknown = ids - {letter.id for letter in letters}
+        return letters, failed
+    unknown = ids - letters - {row["id"] for row in failed}
     if unknown:
         raise ConfigurationError(
             f"no dead letter with id {', '.join(sorted(unknown))}: `hikeshi dead-letters list` shows those there are"
         )
+    return letters & ids, [row for row in failed if row["id"] in ids]
 
 
 def _row(letter: Letter) -> dict[str, Any]:
@@ -161,7 +165,12 @@ def _row(letter: Letter) -> dict[str, Any]:
     return {"where": {}, **{name: value for name, value in row.items() if name != "standing"}}
 
 
+def _notification(row: dict[str, Any]) -> dict[str, Any]:
+    """A failed notification as a row beside the letters."""
+    return {**row, "where": {"receiver": row["receiver"], "incident": row["incident"]}}
+
+
 def _place(where: dict[str, Any]) -> str:
     if "file" in where:
         return f"{where['file']}:{where.get('line', '')}"
-    return "/".join(str(where[name]) for name in ("topic", "partition", "offset") if name in where)
+    return " ".join(f"{name} {value}" for name, value in where.items())

@@ -10,14 +10,10 @@ from typing import Any, TypeVar, cast
 import click
 
 from config.durations import parse_duration
-from config.files import Files, load_all
 from config.settings import Settings, load_settings
-from workers.cli.source_choice import extra_brands
 from workers.cli.state import State
-from workers.runtime.errors_report import start_error_reports
 from workers.runtime.logging import configure_logging
-from workers.runtime.redact import Redactor, secrets_of
-from workers.runtime.service import ServiceOptions
+from workers.runtime.redact import secrets_of
 
 LEVELS = ("debug", "info", "warning", "error")
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -35,34 +31,11 @@ class Options:
     def settings(self) -> Settings:
         """The settings in force; logging is set up by them."""
         settings = load_settings(self.config, self.data)
-        self._set_up_logging(settings, quiet=True)
+        self.set_up_logging(settings, quiet=True)
         return settings
 
-    def load(self, *, quiet: bool = True, stage: str | None = None, **given: Any) -> tuple[Settings, Files]:
-        """Settings and files in force, all faults at once. `stage`: of a worker; None for `run` and what is like it.
-
-        `quiet`: log warnings only, where nobody asked for more.
-        """
-        given["replay"] = {name: value for name, value in given.get("replay", {}).items() if value is not None}
-        chosen = {"config": self.config, "data": self.data, **given}
-        options = {name: value for name, value in chosen.items() if value}
-        settings, files = load_all(options, lambda settings, policy: extra_brands(settings, policy, stage))
-        self._set_up_logging(settings, quiet=quiet)
-        return settings, files
-
-    def service(self, settings: Settings, *, port: int, stay: bool) -> ServiceOptions:
-        """How the service runs; error reports are on from here, where a DSN is set."""
-        dsn, url = settings.sentry.dsn, settings.heartbeat.url
-        start_error_reports(dsn.get_secret_value() if dsn else None, Redactor(secrets_of(settings)))
-        return ServiceOptions(
-            host=settings.metrics.host,
-            port=port if settings.metrics.port is None else settings.metrics.port,
-            drain_seconds=settings.drain_seconds,
-            heartbeat_url=url.get_secret_value() if url else None,
-            stay_when_stopped=stay,
-        )
-
-    def _set_up_logging(self, settings: Settings, *, quiet: bool) -> None:
+    def set_up_logging(self, settings: Settings, *, quiet: bool) -> None:
+        """Log by these settings. `quiet`: warnings only, where nobody asked for more."""
         level = self.log_level or ("warning" if quiet and settings.log.level == "info" else settings.log.level)
         self.state.debug = self.state.debug or level == "debug"
         configure_logging(level, settings.log.format, secrets=secrets_of(settings))

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import text
 
@@ -17,6 +17,7 @@ from workers.classifier.model import load_classifier
 from workers.classifier.worker import ClassifierWorker
 from workers.cli.house import House
 from workers.cli.source_choice import SourceName
+from workers.cli.stages import STAGES
 from workers.dispatcher.worker import DispatcherWorker
 from workers.incidents.change import to_millis
 from workers.runtime.clock import Clock
@@ -33,8 +34,6 @@ from workers.stream.worker import StreamWorker
 _log = get_logger(__name__)
 
 OpenSource = Callable[[House], Awaitable[Source]]
-
-STAGES: Final = ("stream", "classifier", "dispatcher")
 
 
 class Pipeline:

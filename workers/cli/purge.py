@@ -8,6 +8,7 @@ from config.settings import Settings
 from schemas.mention import record_key
 from schemas.topics import MARKS, MENTIONS, mark_partition, mention_partition
 from workers.cli.house import House, open_house, run_async
+from workers.cli.loading import load
 from workers.cli.options import Options, common_options
 from workers.incidents.change import to_millis
 from workers.incidents.removal import remove
@@ -35,7 +36,7 @@ def command(options: Options, post_ids: tuple[str, ...]) -> None:
     Example:
       hikeshi purge 1983456789012345678
     """
-    settings, files = options.load(stage="dispatcher")
+    settings, files = load(options, stage="dispatcher")
     run_async(_purge(settings, files, post_ids))
 
 

@@ -9,6 +9,7 @@ from config.files import Files
 from config.settings import Settings
 from workers.cli.house import enter_house, patiently, prepare, run_async
 from workers.cli.idle import until_idle
+from workers.cli.loading import load, service_options
 from workers.cli.options import Options, common_options, duration, source_options
 from workers.cli.pipeline import Pipeline, source_opener
 from workers.cli.progress import show_progress
@@ -56,17 +57,15 @@ def command(
       twarc2 stream | hikeshi run --source replay --file -
       hikeshi run --source replay --file posts.jsonl --until-idle --json | tail -1
     """
-    settings, files = options.load(quiet=False, source=source, replay={"file": file, "speed": speed})
+    settings, files = load(options, quiet=False, source=source, replay={"file": file, "speed": speed})
     choice = choose_source(settings, files.policy, until_idle=until_idle)
     if choice.notice:
         click.echo(choice.notice, err=True)
     with locked_folder(Path(settings.data)):
-        return run_async(_run(options, settings, files, choice, idle_timeout if until_idle else None, as_json))
+        return run_async(_run(settings, files, choice, idle_timeout if until_idle else None, as_json))
 
 
-async def _run(
-    options: Options, settings: Settings, files: Files, choice: Choice, idle_seconds: float | None, as_json: bool
-) -> int:
+async def _run(settings: Settings, files: Files, choice: Choice, idle_seconds: float | None, as_json: bool) -> int:
     clock = SystemClock()
     pipeline = Pipeline(settings, files, clock)
     source = source_opener(settings, choice.source, clock, episode_alone=idle_seconds is not None)
@@ -83,4 +82,4 @@ async def _run(
             drained=(lambda: print_summary(pipeline)) if as_json else None,
         )
 
-    return await serve(pipeline.healths, build, options.service(settings, port=RUN_PORT, stay=False), clock)
+    return await serve(pipeline.healths, build, service_options(settings, port=RUN_PORT, stay=False), clock)

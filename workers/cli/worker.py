@@ -8,13 +8,13 @@ from config.files import Files
 from config.settings import Settings
 from schemas.errors import ConfigurationError
 from workers.cli.house import check_prepared, enter_house, patiently, run_async
+from workers.cli.loading import load, service_options
 from workers.cli.options import Options, common_options, source_options
-from workers.cli.pipeline import STAGES, Pipeline, source_opener
+from workers.cli.pipeline import Pipeline, source_opener
 from workers.cli.source_choice import choose_source
+from workers.cli.stages import LATER, STAGES
 from workers.runtime.clock import SystemClock
 from workers.runtime.service import Program, serve
-
-LATER = ("steward", "console")
 
 
 @click.command()
@@ -40,16 +40,16 @@ def command(options: Options, stage: str, source: str | None, file: str | None, 
         raise ConfigurationError(f"worker {stage} is not in this release; there are: {', '.join(STAGES)}")
     if stage != "stream" and (source or file or speed):
         raise click.UsageError(f"--source, --file and --speed are for `worker stream`; `{stage}` reads a topic")
-    settings, files = options.load(quiet=False, stage=stage, source=source, replay={"file": file, "speed": speed})
+    settings, files = load(options, quiet=False, stage=stage, source=source, replay={"file": file, "speed": speed})
     if settings.mode == "embedded":
         raise ConfigurationError(
             "a worker needs Kafka and PostgreSQL: set HIKESHI_KAFKA__BOOTSTRAP_SERVERS and HIKESHI_STORE__URL, or "
             "start every stage in one process with `hikeshi run`"
         )
-    return run_async(_work(options, settings, files, stage))
+    return run_async(_work(settings, files, stage))
 
 
-async def _work(options: Options, settings: Settings, files: Files, stage: str) -> int:
+async def _work(settings: Settings, files: Files, stage: str) -> int:
     clock = SystemClock()
     pipeline = Pipeline(settings, files, clock, only=stage)
     source = None
@@ -63,4 +63,4 @@ async def _work(options: Options, settings: Settings, files: Files, stage: str) 
         await pipeline.build(house, source)
         return Program(stages=pipeline.stages, background=[pipeline.watch_files], report_worker=pipeline.report_worker)
 
-    return await serve(pipeline.healths, build, options.service(settings, port=0, stay=True), clock)
+    return await serve(pipeline.healths, build, service_options(settings, port=0, stay=True), clock)

@@ -1,0 +1,161 @@
+"""`hikeshi incidents`: list, show, acknowledge, resolve."""
+
+from datetime import timedelta
+from typing import Any
+
+import click
+
+from config.durations import format_duration
+from config.files import Files
+from config.settings import Settings
+from schemas.errors import ConfigurationError
+from workers.cli.house import open_house, run_async
+from workers.cli.loading import load
+from workers.cli.options import Function, Options, common_options, duration
+from workers.cli.output import print_json, print_rows, printable
+from workers.incidents.change import acknowledge_by_hand, resolve_by_hand
+from workers.incidents.decide import ACKNOWLEDGE
+from workers.store import queries
+
+_COLUMNS = ("id", "opened_at", "brand", "scope", "kind", "severity", "status", "post_count", "author_count", "reasons")
+
+
+@click.group()
+def command() -> None:
+    """Incidents: posts that belong together, by brand and conversation, and the bursts over them."""
+
+
+def _by_hand(function: Function) -> Function:
+    """Adds the ids, `--by` and `--reason` of a change that a person makes."""
+    for decorate in (
+        click.option("--reason", default="", help="Why, for the timeline."),
+        click.option("--by", required=True, metavar="NAME", help="Who you are, for the timeline."),
+        click.argument("ids", nargs=-1, required=True, metavar="ID…"),
+    ):
+        function = decorate(function)
+    return function
+
+
+@command.command("list")
+@click.option("--all", "everything", is_flag=True, help="Resolved and merged ones too.")
+@click.option("--json", "as_json", is_flag=True, help="JSON lines.")
+@click.option("--limit", type=click.IntRange(min=1), help="Only the first so many.")
+@common_options
+def list_(options: Options, everything: bool, as_json: bool, limit: int | None) -> None:
+    """List the open incidents, oldest first.
+
+    \b
+    Examples:
+      hikeshi incidents list
+      hikeshi incidents list --all --json
+    """
+    rows = run_async(_rows(options.settings(), everything, limit))
+    print_rows(rows, _COLUMNS, as_json=as_json, empty="No incidents." if everything else "No open incidents.")
+
+
+async def _rows(settings: Settings, everything: bool, limit: int | None) -> list[dict[str, Any]]:
+    async with open_house(settings) as house:
+        return await queries.incidents(house.store, everything=everything, limit=limit)
+
+
+@command.command()
+@click.argument("ids", nargs=-1, required=True, metavar="ID…")
+@click.option("--json", "as_json", is_flag=True, help="JSON lines, one object for each id.")
+@common_options
+def show(options: Options, ids: tuple[str, ...], as_json: bool) -> None:
+    """Show incidents with their posts and what happened to them.
+
+    \b
+    Example:
+      hikeshi incidents show ID
+    """
+    for incident in run_async(_details(options.settings(), ids)):
+        if as_json:
+            print_json(incident)
+        else:
+            _print_incident(incident)
+
+
+async def _details(settings: Settings, ids: tuple[str, ...]) -> list[dict[str, Any]]:
+    async with open_house(settings) as house:
+        found = await queries.incident_details(house.store, ids)
+    unknown = set(ids) - {incident["id"] for incident in found}
+    if unknown:
+        raise ConfigurationError(
+            f"no incident with id {', '.join(sorted(unknown))}: `hikeshi incidents list --all` shows those there are"
+        )
+    return found
+
+
+@command.command()
+@_by_hand
+@click.option(
+    "--for",
+    "lease",
+    default=format_duration(ACKNOWLEDGE),
+    show_default=True,
+    callback=duration,
+    help="How long you have it.",
+)
+@common_options
+def ack(options: Options, ids: tuple[str, ...], by: str, reason: str, lease: float) -> None:
+    """Take incidents: nobody else is called while you have them. When the time ends, they are open again.
+
+    \b
+    Example:
+      hikeshi incidents ack ID --by yuki --reason "calling the customer"
+    """
+    settings, files = load(options, stage="dispatcher")
+    run_async(_acknowledge(settings, files, ids, by, reason, timedelta(seconds=lease)))
+
+
+async def _acknowledge(
+    settings: Settings, files: Files, ids: tuple[str, ...], by: str, reason: str, lease: timedelta
+) -> None:
+    async with open_house(settings) as house, house.store.write() as connection:
+        done = await acknowledge_by_hand(
+            connection, house.store.dialect, ids, by, reason, files.policy, house.clock.now(), lease
+        )
+    click.echo(f"{len(done)} acknowledged by {by}")
+
+
+@command.command()
+@_by_hand
+@common_options
+def resolve(options: Options, ids: tuple[str, ...], by: str, reason: str) -> None:
+    """Say that incidents are over. Everybody who was told of them is told.
+
+    \b
+    Example:
+      hikeshi incidents resolve ID --by yuki --reason "refunded"
+    """
+    run_async(_resolve(options.settings(), ids, by, reason))
+
+
+async def _resolve(settings: Settings, ids: tuple[str, ...], by: str, reason: str) -> None:
+    async with open_house(settings) as house, house.store.write() as connection:
+        done = await resolve_by_hand(connection, house.store.dialect, ids, by, reason, house.clock.now())
+    click.echo(f"{len(done)} resolved by {by}")
+
+
+def _print_incident(incident: dict[str, Any]) -> None:
+    click.echo(f"{incident['id']}  {incident['key']}  {incident['status']}")
+    click.echo(
+        f"  {incident['kind']}, severity {incident['severity']}, {incident['post_count']} posts by "
+        f"{incident['author_count']} authors, opened {incident['opened_at']}"
+    )
+    for name in ("acknowledged_until", "assignee", "merged_into"):
+        if incident[name]:
+            click.echo(f"  {name.replace('_', ' ')}: {incident[name]}")
+    for reason in incident["reasons"]:
+        click.echo(f"  because {printable(reason)}")
+    click.echo("posts:")
+    for post in incident["posts"]:
+        author = post.get("author") or {}
+        who = f"@{author['username']}" if author.get("username") else "(unknown author)"
+        click.echo(f"  {post['created_at']}  {post['id']}  {printable(who)}  {post['kind']}, {post['severity']}")
+        click.echo(f"    {printable(post.get('text', ''))}")
+    click.echo("timeline:")
+    for event in incident["timeline"]:
+        click.echo(f"  {event['at']}  {event['event']}  by {printable(event['actor'])}: {printable(event['reason'])}")
+    click.echo()
