@@ -12,31 +12,23 @@ from schemas.mention import rfc3339
 from workers.store.bulk import Rows
 from workers.store.store import Store
 
-_PAGE: Final = 5000  # rows a statement: each page is read in a short transaction of its own
+_NO_LIMIT: Final = 2**62
 _IDS = Rows.of(id="text")
 
 
 async def posts(store: Store, limit: int | None = None) -> AsyncIterator[dict[str, Any]]:
     """Every stored post, one for each brand, oldest first."""
-    after: tuple[int, str, str] = (-1, "", "")
-    left = limit
-    while left is None or left > 0:
-        most = _PAGE if left is None else min(_PAGE, left)
-        async with store.read() as connection:
-            found = await connection.execute(
-                text(
-                    "SELECT id, revision, brand, kind, severity, influence, lang, created_at, incident, reason FROM posts "
-                    "WHERE (created_at, brand, id) > (:created, :brand, :id) ORDER BY created_at, brand, id LIMIT :most"
-                ),
-                {"created": after[0], "brand": after[1], "id": after[2], "most": most},
-            )
-            page = found.all()
-        for row in page:
+    async with store.read() as connection:
+        # A cursor, not a list: a million rows are sorted by the database and pass through here a few at a time.
+        rows = await connection.stream(
+            text(
+                "SELECT id, revision, brand, kind, severity, influence, lang, created_at, incident, reason FROM posts "
+                "ORDER BY created_at, brand, id LIMIT :most"
+            ),
+            {"most": limit if limit is not None else _NO_LIMIT},
+        )
+        async for row in rows:
             yield _post(row)
-        if len(page) < most:
-            return
-        after = (page[-1].created_at, page[-1].brand, page[-1].id)
-        left = None if left is None else left - len(page)
 
 
 async def incidents(store: Store, *, everything: bool = False, limit: int | None = None) -> list[dict[str, Any]]:
@@ -45,7 +37,7 @@ async def incidents(store: Store, *, everything: bool = False, limit: int | None
     async with store.read() as connection:
         found = await connection.execute(
             text(f"SELECT * FROM incidents {condition} ORDER BY opened_at, key, id LIMIT :most"),
-            {"most": limit if limit is not None else 2**62},
+            {"most": limit if limit is not None else _NO_LIMIT},
         )
         return [_incident(row) for row in found]
 

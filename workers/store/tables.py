@@ -50,8 +50,7 @@ posts = Table(
     Column("body", Text, nullable=False),
     PrimaryKeyConstraint("brand", "id"),
     Index("posts_by_incident", "incident", "arrival", postgresql_where=text("incident IS NOT NULL")),
-    Index("posts_by_time", "created_at", "brand", "id"),
-    Index("posts_by_complaint", "brand", "arrival", postgresql_where=text("kind = 'complaint'"),
+    Index("posts_by_complaint", "brand", "created_at", postgresql_where=text("kind = 'complaint'"),
           sqlite_where=text("kind = 'complaint'")),
 )  # fmt: skip
 
