@@ -1,7 +1,6 @@
 """Which posts were seen, in which revision and for which brands: in memory, rebuilt from the topic at start."""
 
 import asyncio
-import sys
 from array import array
 from collections import deque
 from collections.abc import Mapping
@@ -94,12 +93,14 @@ class _Records:
     def __init__(self) -> None:
         self._ids: list[str] = []
         self._revisions: list[tuple[str, int]] = []
+        self._shared: dict[tuple[str, int], tuple[str, int]] = {}
         self._times = array("q")
 
     def add(self, record: Record) -> None:
         brand, post_id = split_key(record.key or b"")
         self._ids.append(post_id)
-        self._revisions.append((sys.intern(brand), _revision(record.value)))
+        revision = (brand, _revision(record.value))
+        self._revisions.append(self._shared.setdefault(revision, revision))
         self._times.append(record.timestamp)
 
     async def replay(self, seen: Seen) -> None:
