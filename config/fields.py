@@ -5,7 +5,7 @@ import unicodedata
 from functools import cache
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
@@ -18,6 +18,7 @@ from config.refusals import refusal
 _HANDLE = re.compile(r"[A-Za-z0-9_]{1,15}")  # X's rule for user names
 _USER_ID = re.compile(r"[0-9]{1,20}")
 _COUNTRIES = {"jp": "ja", "cn": "zh", "us": "en", "gb": "en"}  # often written, and no language of X has these codes
+_ABBREVIATIONS = {"JST": "Asia/Tokyo", "KST": "Asia/Seoul", "BST": "Europe/London", "PST": "America/Los_Angeles"}
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*")
 _BRAND_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # ours: it is part of keys, addresses and metric labels
 
@@ -65,6 +66,8 @@ def _timezone(name: str) -> str:
 
 
 def _zone_remedy(name: str) -> str:
+    if name.upper() in _ABBREVIATIONS:
+        return f"did you mean `{_ABBREVIATIONS[name.upper()]}`?"
     near = suggestion(name, _zones())
     return near if near.startswith("did") else "write a name of the IANA list, for example `Asia/Tokyo` or `UTC`"
 
@@ -133,11 +136,6 @@ def _port(port: int) -> int:
     if not 0 <= port <= 65535:
         raise refusal(f"{port} is no port", "write 0 (any free one) to 65535")
     return port
-
-
-def zone(name: str) -> ZoneInfo:
-    """The time zone of a checked name."""
-    return ZoneInfo(name)
 
 
 Handle = Annotated[str, AfterValidator(_handle)]

@@ -72,6 +72,9 @@ def explain(details: ErrorDetails, model: type[BaseModel], text: str | None) -> 
     if kind == "literal_error":
         names = [name.strip(" '") for name in str(context["expected"]).replace(" or ", ", ").split(",")]
         return f"{_shown(value, text)} is not known here", suggestion(str(text if text is not None else value), names)
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        # What stands where a block should is often the block's secret, so it is not shown.
+        return f"must be a block of keys, not {_kind(value)}", "write it" + _example(model, location)
     expected = _EXPECTED.get(kind)
     if expected:
         return f"must be {expected}, not {_named(value, text)}", "write it" + _example(model, location)
@@ -82,9 +85,6 @@ _EXPECTED: Final = {
     "tuple_type": "a list",
     "list_type": "a list",
     "frozen_set_type": "a list",
-    "model_type": "a block of keys",
-    "model_attributes_type": "a block of keys",
-    "dict_type": "a block of keys",
     "bool_type": "true or false",
     "int_type": "a whole number",
     "int_parsing": "a whole number",

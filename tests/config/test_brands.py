@@ -47,7 +47,7 @@ FAULTS = {
     ),
     "wrong type: a brand that is text": (
         "  - アクメ\n",
-        ["5: brands[1]: must be a block of keys, not text (アクメ); write it"],
+        ["5: brands[1]: must be a block of keys, not text; write it"],
     ),
     "wrong type: list for a keyword": (
         "    context:\n      - [充電器]\n",
@@ -172,6 +172,10 @@ FAULTS = {
     "bad time zone": (
         "    timezone: Asia/Tokio\n",
         ["5: brands[0].timezone: 'Asia/Tokio' is not a time zone; did you mean `Asia/Tokyo`?"],
+    ),
+    "time zone by its abbreviation": (
+        "    timezone: JST\n",
+        ["5: brands[0].timezone: 'JST' is not a time zone; did you mean `Asia/Tokyo`?"],
     ),
     "time zone like no other": (
         "    timezone: 東京\n",

@@ -225,7 +225,7 @@ FAULTS = {
     ),
     "a route that is text": (
         DESK + "route: 当番\n",
-        ["4: route: must be a block of keys, not text (当番); write it"],
+        ["4: route: must be a block of keys, not text; write it"],
     ),
     "empty": ("\n", ["1: the file is empty; put back what stood there, or start from config/routes.example.yaml"]),
     "text alone": (
@@ -341,3 +341,25 @@ def test_a_secret_file_that_holds_none(content: bytes, fault: str, tmp_path: Pat
         load(text, tmp_path)
     (only,) = raised.value.faults
     assert only.fault == f"the secret file {tmp_path}/s {fault}"
+
+
+@pytest.mark.parametrize(
+    "channel",
+    [
+        "webhook: hunter2",
+        "webhook: {url: hunter2}",
+        "webhook: {url: 'http://hunter2 /'}",
+        "webhook: {url: [hunter2]}",
+        "webhook: {secret: [hunter2], url: 'http://a/'}",
+        "webhook: {secret: {a: hunter2}, url: 'http://a/'}",
+        "webhook: {secrt: hunter2, url: 'http://a/'}",
+        "webhook: {secret: 1234-hunter2, secret_file: a, url: 'http://a/'}",
+        "pagerduty: hunter2",
+        "console: hunter2",
+    ],
+)
+def test_no_fault_shows_a_secret(channel: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationFaults) as raised:
+        load("receivers:\n  - name: 当番\n    " + channel + "\n" + ROOT, tmp_path)
+    assert "hunter2" not in str(raised.value)
+    assert "hunter2" not in repr(raised.value)

@@ -281,7 +281,7 @@ FILES = {
         [
             "1: language: 'no' is not known here; known here: en, ja",
             "3: metrics.port: must be a number, not true or false; write a number",
-            "4: log: must be a block of keys, not text (debug); write it",
+            "4: log: must be a block of keys, not text; write it",
             "5: kafka: must be a block of keys, not nothing; write it",
             "6: store.url: must be text, not a number; write text, in quotes where it could be read otherwise",
         ],
@@ -342,3 +342,25 @@ def test_dotenv_that_cannot_be_read() -> None:
     assert faults() == [".env: can't be read: it is not UTF-8; mend the file, or remove it"]
     Path(".env").write_text("HIKESHI_LANGUAGE=ja\n火事 だ！\n")
     assert faults() == [".env:2: can't be understood; write NAME=value, or `#` and a remark"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sentry: hunter2",
+        "sentry: {dsn: [hunter2]}",
+        "sentry: {dns: hunter2}",
+        "kafka: {password: {a: hunter2}}",
+        "kafka: {password: hunter2}",
+        "kafka: {password: hunter2, password_file: x}",
+        "store: hunter2",
+        "store: {url: hunter2}",
+        "store: {url: 'mysql://a:hunter2@b/c'}",
+        "x: hunter2",
+        "heartbeat: {url: 'hunter2://a'}",
+        "heartbeat: hunter2",
+    ],
+)
+def test_no_fault_shows_a_secret(text: str) -> None:
+    Path("config/settings.yaml").write_text(text)
+    assert faults()
