@@ -43,7 +43,7 @@ def arrival(
     severity: str = "medium",
     influence: str = "none",
     author: str | None = None,
-    id: str | None = None,  # noqa: A002  the field's name
+    id: str | None = None,
     late: bool = False,
     brand: str = "acme",
     **mention: Any,
@@ -105,7 +105,8 @@ class Scene:
             await connection.execute(text("DELETE FROM outbox WHERE incident = :i AND receiver = :r"), values)
             await connection.execute(
                 text(
-                    "INSERT INTO told (incident, receiver, told_at, arrival, severity) VALUES (:i, :r, :at, 1000000, :s) "
+                    "INSERT INTO told (incident, receiver, told_at, arrival, severity) "
+                    "VALUES (:i, :r, :at, 1000000, :s) "
                     "ON CONFLICT (incident, receiver) DO UPDATE SET told_at = :at, severity = :s"
                 ),
                 values,

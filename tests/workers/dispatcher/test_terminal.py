@@ -1,0 +1,45 @@
+"""Notifications on a terminal, in both languages."""
+
+import msgspec
+
+from workers.dispatcher.payload import More, Notification, PostAuthor, ShownIncident, ShownPost
+from workers.dispatcher.terminal import render
+
+
+def body(text: str = "充電器が壊れた🔥", **changed: object) -> bytes:
+    incident = ShownIncident(
+        "7k2m", "acme/care/90", "root", "acme", "complaint", "high", "firing", "2026-11-24T03:00:00.000Z", 2, 2,
+        ["「壊れた」と述べている"],
+    )  # fmt: skip
+    author = PostAuthor("mika_01", "みか", 1234)
+    post = ShownPost("90", "https://x.com/mika_01/status/90", text, "ja", "2026-11-24T03:00:00.000Z", author)
+    shown = Notification(
+        reason="first", receiver="desk", incident=incident, posts=[post], more=More(5, 2, ["a", "b"]), sample=False
+    )
+    return msgspec.json.encode(msgspec.structs.replace(shown, **changed))
+
+
+def test_it_says_who_what_how_bad_and_what_to_do() -> None:
+    shown = render(body(), "en")
+    for part in ("[NEW]", "acme", "complaint", "high", "2 posts by 2 authors", "みか @mika_01 (1,234 followers)",
+                 "充電器が壊れた🔥", "https://x.com/mika_01/status/90", "5 more posts, 2 more incidents",
+                 "hikeshi incidents ack 7k2m --by NAME"):  # fmt: skip
+        assert part in shown
+
+
+def test_in_japanese() -> None:
+    shown = render(body(), "ja")
+    for part in ("[新規]", "苦情", "深刻度高", "投稿2件・投稿者2人", "フォロワー1,234人", "ほかに投稿5件"):
+        assert part in shown
+
+
+def test_a_post_cannot_steer_the_terminal() -> None:
+    shown = render(body("赤\x1b[31m字\x07\u202e逆\u2028行 👨‍👩‍👧"), "en")
+    assert not set(shown) & {"\x1b", "\x07", "\u202e", "\u2028"}
+    assert "👨‍👩‍👧" in shown
+
+
+def test_a_long_post_is_cut_by_lines() -> None:
+    shown = render(body("\n".join(f"行{i}" for i in range(50))), "ja")
+    assert "行2" in shown
+    assert "行3\n" not in shown
