@@ -149,4 +149,4 @@ def test_folder_in_use_by_another_run(scene: Scene) -> None:
 
 def test_a_receiver_and_no_source(scene: Scene) -> None:
     scene.write("routes.yaml", f"{WEBHOOK}route:\n  receivers: [desk]\n")
-    assert_refused(scene.hikeshi("run"), ("--source sample", "token"))
+    assert_refused(scene.hikeshi("run"), ("--source sample", "BEARER_TOKEN"))

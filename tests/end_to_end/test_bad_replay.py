@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.posts import COMPLAINTS, line
-from tests.support.scene import BRANDS, Scene
+from tests.support.posts import COMPLAINTS, START, line, post_id
+from tests.support.scene import BRANDS, TERMINAL, Scene
 
 COMPLAINT = COMPLAINTS[0]
 
@@ -16,6 +16,7 @@ COMPLAINT = COMPLAINTS[0]
 def scene(tmp_path: Path) -> Scene:
     scene = Scene(tmp_path)
     scene.write("brands.yaml", BRANDS)
+    scene.write("routes.yaml", TERMINAL)
     return scene
 
 
@@ -79,7 +80,25 @@ def test_counted_as(scene: Scene, name: str) -> None:
     file.write_bytes(content)
     summary = scene.replay(file)
     assert {name: summary[name] for name in COUNTS if summary[name]} == counts
-    assert len(scene.posts()) == counts.get("matched", 0)
+
+
+def test_all_in_one_file_and_again(scene: Scene) -> None:
+    """Each post is one of its own here, so that every `matched` must stand in the list, once."""
+    file = scene.folder / "posts.jsonl"
+    own = (
+        content.replace(post_id(START).encode(), str(10_000 + number).encode())
+        for number, (content, _) in enumerate(CASES.values())
+    )
+    file.write_bytes(b"\n".join(own))
+    expected = {name: sum(counts.get(name, 0) for _, counts in CASES.values()) for name in COUNTS}
+    expected["matched"] -= 1  # id 17 as a number and as a string are one post
+    expected["mentions"] = expected["marks"] = expected["matched"]
+    summary = scene.replay(file)
+    assert summary["duplicates"] == 1
+    assert {name: summary[name] for name in COUNTS if name != "duplicates"} == {
+        name: count for name, count in expected.items() if name != "duplicates"
+    }
+    assert len(scene.posts()) == expected["matched"]
     again = scene.replay(file)
     assert (again["mentions"], again["dead_letters"]) == (0, 0), "the same file again adds nothing"
 

@@ -16,6 +16,7 @@ PROGRAM = Path(sys.executable).with_name("hikeshi")
 def environment(settings: Mapping[str, str] | None = None) -> dict[str, str]:
     """This process's environment without settings of ours, plus those given."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HIKESHI_")}
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)  # every start would compile everything anew
     return kept | dict(settings or {})
 
 

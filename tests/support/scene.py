@@ -16,6 +16,16 @@ brands:
     timezone: Asia/Tokyo
 """
 
+TERMINAL = """\
+receivers:
+  - name: terminal
+    console: {}
+route:
+  receivers: [terminal]
+  group_wait: 0s
+  group_interval: 1s
+"""
+
 
 def routes(webhook: str, *, secret: str = "", **route: str) -> str:
     """A `routes.yaml` that sends everything to one webhook `desk`, fast; more keys of the root route at will."""
