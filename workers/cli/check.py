@@ -20,6 +20,7 @@ from workers.cli.options import Options, common_options
 from workers.cli.sample_alert import sample_alert
 from workers.cli.source_choice import choose_source
 from workers.dispatcher.channels import open_channel
+from workers.dispatcher.outbox import Style
 from workers.dispatcher.lease import switch
 from workers.runtime.clock import SystemClock
 from workers.runtime.folder import prepare_folder
@@ -152,9 +153,9 @@ async def _send(settings: Settings, files: Files, name: str) -> int:
         raise ConfigurationError(f"--send: no receiver `{name}` in routes.yaml; there are: {known}")
     clock = SystemClock()
     async with open_http_client() as client:
-        channel = open_channel(receiver, client, clock, files.policy.route.language)
+        channel = open_channel(receiver, client, clock)
         key, body = sample_alert(name, clock.now())
-        result = await channel.send(key, body)
+        result = await channel.send(key, body, Style(files.policy.route.language, files.policy.route.timezone))
     if result.kind != "delivered":
         click.echo(f"receiver {name}: not delivered: {result.detail}", err=True)
         return FAILED

@@ -12,6 +12,7 @@ from typing import Protocol, TextIO
 import aiohttp
 
 from config.routes import Receiver, Webhook
+from workers.dispatcher.outbox import Style
 from workers.dispatcher.outcome import Result, classify
 from workers.dispatcher.terminal import render
 from workers.runtime.clock import Clock
@@ -20,7 +21,7 @@ from workers.runtime.clock import Clock
 class Channel(Protocol):
     """A way to reach a receiver."""
 
-    async def send(self, key: str, body: bytes) -> Result:
+    async def send(self, key: str, body: bytes, style: Style) -> Result:
         """One attempt, bounded in time; never raises for what the other side does."""
 
 
@@ -30,7 +31,7 @@ class WebhookChannel:
     def __init__(self, webhook: Webhook, client: aiohttp.ClientSession, clock: Clock) -> None:
         self._webhook, self._client, self._clock = webhook, client, clock
 
-    async def send(self, key: str, body: bytes) -> Result:
+    async def send(self, key: str, body: bytes, style: Style) -> Result:  # noqa: ARG002  a program reads it
         headers = {"Content-Type": "application/json", "Idempotency-Key": key}
         if self._webhook.secret is not None:
             secret = self._webhook.secret.get_secret_value()
@@ -54,11 +55,11 @@ class WebhookChannel:
 class ConsoleChannel:
     """Prints for a person; standard output is free for it, the log goes to standard error."""
 
-    def __init__(self, language: str, out: Callable[[], TextIO] = lambda: sys.stdout) -> None:
-        self._language, self._out = language, out
+    def __init__(self, out: Callable[[], TextIO] = lambda: sys.stdout) -> None:
+        self._out = out
 
-    async def send(self, key: str, body: bytes) -> Result:  # noqa: ARG002  a terminal knows no keys
-        text = render(body, self._language)
+    async def send(self, key: str, body: bytes, style: Style) -> Result:  # noqa: ARG002  a terminal knows no keys
+        text = render(body, style.language, style.timezone)
         try:
             await asyncio.to_thread(self._print, text)
         except (OSError, ValueError) as error:  # a closed pipe
@@ -71,11 +72,11 @@ class ConsoleChannel:
         out.flush()
 
 
-def open_channel(receiver: Receiver, client: aiohttp.ClientSession, clock: Clock, language: str) -> Channel:
+def open_channel(receiver: Receiver, client: aiohttp.ClientSession, clock: Clock) -> Channel:
     """The channel of a receiver of the policy."""
     if receiver.webhook is not None:
         return WebhookChannel(receiver.webhook, client, clock)
-    return ConsoleChannel(language)
+    return ConsoleChannel()
 
 
 def sign(body: bytes, secret: str, timestamp: int) -> str:

@@ -28,7 +28,7 @@ POLL_SECONDS: Final = 1.0  # other replicas and the command line put things into
 _LEASE_NEEDED_MS: Final = 12_000
 _STORE_RETRY_SECONDS: Final = 1.0
 
-OpenChannel = Callable[[Receiver, str], Channel]
+OpenChannel = Callable[[Receiver], Channel]
 
 
 class Delivery:
@@ -43,7 +43,7 @@ class Delivery:
         self._woken = asyncio.Event()
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
-        self._channels: dict[str, tuple[Receiver, str, Channel]] = {}
+        self._channels: dict[str, tuple[Receiver, Channel]] = {}
         self.sent = 0
         self.failed = 0
 
@@ -115,17 +115,17 @@ class Delivery:
         if receiver.fallback is not None:
             await self._check_fallback(receiver, receiver.fallback)
         while not stopping.is_set():
-            frozen, pace = await self._next(receiver)
+            frozen, pace = await self._next(receiver, policy)
             if pace is None:
                 return
             if frozen is None or pace.leased_until - self._now() < _LEASE_NEEDED_MS:
                 continue  # not wanted any more; or we slept, and the lease may be another's by the time of the answer
             started = self._now()
-            result = await self._channel(receiver, policy).send(frozen.id, frozen.body)
+            result = await self._channel(receiver).send(frozen.id, frozen.body, frozen.style)
             if not await self._record(receiver, policy, frozen, result, pace, started):
                 return
 
-    async def _next(self, receiver: Receiver) -> tuple[outbox.Frozen | None, Pace | None]:
+    async def _next(self, receiver: Receiver, policy: Policy) -> tuple[outbox.Frozen | None, Pace | None]:
         """The next notification, frozen under the receiver's lease; no pace: the receiver rests, or is another's."""
         now = self._now()
         async with self._store.write() as connection:
@@ -140,7 +140,10 @@ class Delivery:
                 return None, None
             # The last one that may go now carries all the others.
             bundle = [d for d in due[1:] if d.state == "scheduled"] if due[0].state == "scheduled" else []
-            frozen = await outbox.freeze(connection, self._store.dialect, receiver.name, due[0], bundle, now)
+            zones = {brand.id: brand.timezone for brand in self._files.brands}
+            frozen = await outbox.freeze(
+                connection, self._store.dialect, policy, zones, receiver.name, due[0], bundle, now
+            )
         return frozen, pace
 
     async def _record(
@@ -214,14 +217,13 @@ class Delivery:
                     await outbox.fall_back(connection, self._store.dialect, row.id, fallback, why, now)
                     self.wake()
 
-    def _channel(self, receiver: Receiver, policy: Policy) -> Channel:
+    def _channel(self, receiver: Receiver) -> Channel:
         """The receiver's channel, opened anew when the file says something else of it."""
-        language = policy.route.language
         known = self._channels.get(receiver.name)
-        if known is None or known[:2] != (receiver, language):
-            known = (receiver, language, self._open_channel(receiver, language))
+        if known is None or known[0] != receiver:
+            known = (receiver, self._open_channel(receiver))
             self._channels[receiver.name] = known
-        return known[2]
+        return known[1]
 
     def _now(self) -> Millis:
         return to_millis(self._clock.now())

@@ -1,6 +1,6 @@
 """The outbox in the store: what is due, frozen before its first attempt, recorded after it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -13,6 +13,7 @@ from workers.dispatcher.payload import MAX_POSTS, ShownPost, notification, shown
 from workers.incidents import records
 from workers.incidents.decide import sent, still_wanted
 from workers.incidents.model import Decision, Event, Incident, Millis, Notify, Reason, Scheduled, Told
+from workers.incidents.routing import route
 
 MAX_BUNDLE: Final = 1000  # ours: notifications that one may carry; their incidents are locked together
 _FALLBACKS_AT_ONCE: Final = 50
@@ -49,11 +50,19 @@ class Tells(msgspec.Struct, frozen=True):
     severity: int
 
 
+class Style(NamedTuple):
+    """How a person is to read it."""
+
+    language: str = "en"
+    timezone: str = "UTC"
+
+
 class Frozen(NamedTuple):
     """A notification whose bytes and key are fixed."""
 
     id: str
     body: bytes
+    style: Style
     attempts: int
     first_due_at: Millis
 
@@ -81,11 +90,18 @@ async def due_for(connection: AsyncConnection, receiver: str, now: Millis, most:
 
 
 async def freeze(
-    connection: AsyncConnection, dialect: str, receiver: str, first: Due, bundle: Sequence[Due], now: Millis
+    connection: AsyncConnection,
+    dialect: str,
+    policy: Policy,
+    zones: Mapping[str, str],
+    receiver: str,
+    first: Due,
+    bundle: Sequence[Due],
+    now: Millis,
 ) -> Frozen | None:
     """Fix the bytes of a notification, with others bundled into it; None when it is not wanted any more.
 
-    What is frozen already is returned as it is: the same key never has two bodies.
+    What is frozen already is returned as it is: the same key never has two bodies. `zones`: the brands' time zones.
     """
     if first.state == "frozen":
         return await _frozen(connection, first.id)
@@ -108,11 +124,20 @@ async def freeze(
         wanted.append((due, incident, count, max(arrival, told.arrival if told else -1)))
     if not wanted:
         return None
-    return await _write_frozen(connection, receiver, wanted, now)
+    incident = wanted[0][1]
+    routed = route(policy, incident)
+    pace = routed.receivers.get(receiver, routed.first)
+    # A route that says nothing of a zone shows the times where the brand's people are.
+    style = Style(pace.language, pace.timezone if pace.timezone != "UTC" else zones.get(incident.brand, "UTC"))
+    return await _write_frozen(connection, receiver, wanted, style, now)
 
 
 async def _write_frozen(
-    connection: AsyncConnection, receiver: str, wanted: list[tuple[Due, Incident, int, int]], now: Millis
+    connection: AsyncConnection,
+    receiver: str,
+    wanted: list[tuple[Due, Incident, int, int]],
+    style: Style,
+    now: Millis,
 ) -> Frozen:
     main, incident, count, _ = wanted[0]
     told = incident.told.get(receiver)
@@ -127,8 +152,8 @@ async def _write_frozen(
     tells = [Tells(i.id, due.reason, arrival, i.severity) for due, i, _, arrival in wanted]
     await connection.execute(
         text(
-            "UPDATE outbox SET state = 'frozen', frozen_at = :now, body = :body, told = :told, reason = :reason "
-            "WHERE id = :id"
+            "UPDATE outbox SET state = 'frozen', frozen_at = :now, body = :body, told = :told, reason = :reason, "
+            "language = :language, timezone = :timezone WHERE id = :id"
         ),
         {
             "id": main.id,
@@ -136,6 +161,7 @@ async def _write_frozen(
             "body": body.decode(),
             "told": msgspec.json.encode(tells).decode(),
             "reason": reason,
+            **style._asdict(),
         },
     )
     for due, _, _, _ in wanted[1:]:
@@ -143,16 +169,16 @@ async def _write_frozen(
             text("UPDATE outbox SET state = 'bundled', frozen_at = :now, carrier = :carrier WHERE id = :id"),
             {"id": due.id, "now": now, "carrier": main.id},
         )
-    return Frozen(main.id, body, main.attempts, main.first_due_at)
+    return Frozen(main.id, body, style, main.attempts, main.first_due_at)
 
 
 async def _frozen(connection: AsyncConnection, identity: str) -> Frozen | None:
-    found = await connection.execute(
-        text("SELECT id, body, attempts, first_due_at FROM outbox WHERE id = :id AND state = 'frozen'"),
-        {"id": identity},
-    )
+    found = await connection.execute(text("SELECT * FROM outbox WHERE id = :id AND state = 'frozen'"), {"id": identity})
     row = found.first()
-    return Frozen(row.id, row.body.encode(), row.attempts, row.first_due_at) if row is not None else None
+    if row is None:
+        return None
+    style = Style(row.language, row.timezone)
+    return Frozen(row.id, row.body.encode(), style, row.attempts, row.first_due_at)
 
 
 async def _still_scheduled(connection: AsyncConnection, due: Due) -> str | None:

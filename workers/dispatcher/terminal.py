@@ -1,6 +1,8 @@
 """A notification as a person reads it on a terminal, in English or Japanese."""
 
+from datetime import datetime
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -48,7 +50,7 @@ _SEVERITIES_JA: Final = {"none": "なし", "low": "低", "medium": "中", "high"
 _decoder = msgspec.json.Decoder(Notification)
 
 
-def render(body: bytes, language: str) -> str:
+def render(body: bytes, language: str, timezone: str) -> str:
     """The lines to print, with a trailing newline; control characters of a post can't steer the terminal."""
     shown = _decoder.decode(body)
     words = _WORDS.get(language, _WORDS["en"])
@@ -67,14 +69,14 @@ def render(body: bytes, language: str) -> str:
         lines.append(f"  {words['burst']}")
     lines += [f"  ◦ {_plain(reason)}" for reason in incident.reasons]
     for post in shown.posts:
-        lines += _post(post, words)
+        lines += _post(post, words, ZoneInfo(timezone))
     if shown.more.posts or shown.more.incidents:
         lines.append("  " + words["more"].format(posts=shown.more.posts, incidents=shown.more.incidents))
     lines += ["  " + words["see"].format(id=incident.id), _RULE]
     return "\n".join(lines) + "\n"
 
 
-def _post(post: ShownPost, words: dict[str, str]) -> list[str]:
+def _post(post: ShownPost, words: dict[str, str], zone: ZoneInfo) -> list[str]:
     author = post.author
     who = words["unknown"]
     if author is not None and (author.username or author.name):
@@ -83,7 +85,14 @@ def _post(post: ShownPost, words: dict[str, str]) -> list[str]:
             who += f" ({words['followers'].format(n=f'{author.followers:,}')})"
     text = _plain(post.text).splitlines() or [""]
     cut = [*text[:_TEXT_LINES], "…"] if len(text) > _TEXT_LINES else text
-    return [f"  • {_plain(who)}  {post.created_at}", *(f"    {line}" for line in cut), f"    {post.url}"]
+    return [f"  • {_plain(who)}  {_local(post.created_at, zone)}", *(f"    {line}" for line in cut), f"    {post.url}"]
+
+
+def _local(moment: str, zone: ZoneInfo) -> str:
+    try:
+        return datetime.fromisoformat(moment).astimezone(zone).strftime("%Y-%m-%d %H:%M:%S %Z")
+    except ValueError:  # another writer's spelling
+        return _plain(moment)
 
 
 def _plain(text: str) -> str:

@@ -133,7 +133,7 @@ class DispatcherWorker:
         delivery = Delivery(
             self._store,
             self._files,
-            lambda receiver, language: open_channel(receiver, client, self._clock, language),
+            lambda receiver: open_channel(receiver, client, self._clock),
             self._clock,
             self.health,
             self._owner,

@@ -171,6 +171,8 @@ outbox = Table(
     Column("frozen_at", BigInteger),
     Column("finished_at", BigInteger),
     Column("body", Text),
+    Column("language", Text),  # of its route when it was frozen
+    Column("timezone", Text),
     Column("told", Text),  # JSON: what the receiver will have been told once this is sent
     Column("carrier", Text),
     Column("fallback_of", Text),

@@ -99,7 +99,7 @@ class Rig:
             self.delivery = Delivery(
                 self.store,
                 self.files,  # type: ignore[arg-type]  # all that is asked of it
-                lambda receiver, language: open_channel(receiver, client, self.clock, language),
+                lambda receiver: open_channel(receiver, client, self.clock),
                 self.clock,
                 StageHealth("dispatcher", self.clock),
                 owner,

@@ -20,26 +20,27 @@ def body(text: str = "充電器が壊れた🔥", **changed: object) -> bytes:
 
 
 def test_it_says_who_what_how_bad_and_what_to_do() -> None:
-    shown = render(body(), "en")
+    shown = render(body(), "en", "Asia/Tokyo")
     for part in ("[NEW]", "acme", "complaint", "high", "2 posts by 2 authors", "みか @mika_01 (1,234 followers)",
-                 "充電器が壊れた🔥", "https://x.com/mika_01/status/90", "5 more posts, 2 more incidents",
+                 "充電器が壊れた🔥", "2026-11-24 12:00:00 JST",
+                 "https://x.com/mika_01/status/90", "5 more posts, 2 more incidents",
                  "hikeshi incidents ack 7k2m --by NAME"):  # fmt: skip
         assert part in shown
 
 
 def test_in_japanese() -> None:
-    shown = render(body(), "ja")
+    shown = render(body(), "ja", "Asia/Tokyo")
     for part in ("[新規]", "苦情", "深刻度高", "投稿2件・投稿者2人", "フォロワー1,234人", "ほかに投稿5件"):
         assert part in shown
 
 
 def test_a_post_cannot_steer_the_terminal() -> None:
-    shown = render(body("赤\x1b[31m字\x07\u202e逆\u2028行 👨‍👩‍👧"), "en")
+    shown = render(body("赤\x1b[31m字\x07\u202e逆\u2028行 👨‍👩‍👧"), "en", "Asia/Tokyo")
     assert not set(shown) & {"\x1b", "\x07", "\u202e", "\u2028"}
     assert "👨‍👩‍👧" in shown
 
 
 def test_a_long_post_is_cut_by_lines() -> None:
-    shown = render(body("\n".join(f"行{i}" for i in range(50))), "ja")
+    shown = render(body("\n".join(f"行{i}" for i in range(50))), "ja", "Asia/Tokyo")
     assert "行2" in shown
     assert "行3\n" not in shown
