@@ -1,7 +1,5 @@
 """A real Apache Kafka broker for the tests: one KRaft node from its published jars, on the loopback, killed at will."""
 
-import contextlib
-import ctypes
 import fcntl
 import shutil
 import signal
@@ -54,6 +52,7 @@ class KafkaBroker:
         self.folder = Path(tempfile.mkdtemp(prefix="hikeshi-kafka-"))
         self.port, self._controller_port = free_port(), free_port()
         self._process: subprocess.Popen[bytes] | None = None
+        self._guard: subprocess.Popen[bytes] | None = None
         self._numbers = count(1)
         self._classpath = f"{jars()}/*"
         (self.folder / "log4j2.xml").write_text(LOGGING)
@@ -123,8 +122,10 @@ class KafkaBroker:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # a Ctrl-C at the test run is not for the broker: `remove` ends it
-                preexec_fn=_die_with_parent,
             )
+        # Should the run itself be killed, its end of the pipe closes, and this shell ends the broker.
+        guard = f"read line; kill -9 {self._process.pid}"
+        self._guard = subprocess.Popen(["sh", "-c", guard], stdin=subprocess.PIPE, start_new_session=True)
 
     def start(self) -> None:
         """Start it, unless it runs; returns when it serves."""
@@ -154,6 +155,10 @@ class KafkaBroker:
         self._end(signal.SIGKILL)
 
     def _end(self, how: signal.Signals) -> None:
+        if self._guard is not None:
+            self._guard.kill()
+            self._guard.wait()
+            self._guard = None
         if self._process is None or self._process.poll() is not None:
             return
         self._process.send_signal(how)
@@ -171,9 +176,3 @@ class KafkaBroker:
         """End it and delete its data."""
         self.kill()  # its data goes anyway
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def _die_with_parent() -> None:
-    """The broker is killed by the kernel when the test run is: Linux's PR_SET_PDEATHSIG; elsewhere nothing."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)
