@@ -184,6 +184,11 @@ outbox = Table(
           sqlite_where=text("state = 'scheduled'")),
     Index("outbox_unfinished", "incident", postgresql_where=text("state IN ('scheduled', 'frozen', 'bundled')"),
           sqlite_where=text("state IN ('scheduled', 'frozen', 'bundled')")),
+    Index("outbox_next", "receiver", text("weight DESC"), "first_due_at", "id",
+          postgresql_where=text("state IN ('scheduled', 'frozen')"),
+          sqlite_where=text("state IN ('scheduled', 'frozen')")),
+    Index("outbox_bundled", "carrier", postgresql_where=text("state = 'bundled'"),
+          sqlite_where=text("state = 'bundled'")),
     Index("outbox_failed", "finished_at", postgresql_where=text("state = 'failed'"),
           sqlite_where=text("state = 'failed'")),
 )  # fmt: skip
