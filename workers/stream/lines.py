@@ -76,11 +76,17 @@ class LineSplitter:
             chunk = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
 
     def _split(self, data: bytes) -> Iterator[Line]:
-        first, *others = data.split(b"\n")
+        first, *whole = data.split(b"\n")
         self._keep(first)
-        for following in others:
-            yield from self._line(self._take_rest())
-            self._keep(following)
+        if not whole:
+            return
+        last = whole.pop()
+        yield from self._line(self._take_rest())
+        for line in whole:  # no longer than a chunk
+            self.number += 1
+            if line and not line.isspace():
+                yield Line(self.number, line)
+        self._keep(last)
 
     def _keep(self, part: bytes) -> None:
         self._rest_bytes += len(part)

@@ -25,32 +25,53 @@ Revisions = tuple[tuple[str, int], ...]
 """The brands that a post was seen for, each with its newest revision."""
 
 
+class _Segment:
+    """Some posts in a row. They share a few dozen kinds of revisions, so each has the number of its kind: text and
+    numbers alone keep a large dictionary out of the garbage collector's rounds, which would take 20 ms each."""
+
+    __slots__ = ("_kinds", "_numbers", "_posts")
+
+    def __init__(self) -> None:
+        self._posts: dict[str, int] = {}
+        self._kinds: list[Revisions] = []
+        self._numbers: dict[Revisions, int] = {}
+
+    def get(self, post_id: str) -> Revisions:
+        number = self._posts.get(post_id)
+        return () if number is None else self._kinds[number]
+
+    def put(self, post_id: str, revisions: Revisions) -> None:
+        number = self._numbers.get(revisions)
+        if number is None:
+            number = self._numbers[revisions] = len(self._kinds)
+            self._kinds.append(revisions)
+        self._posts[post_id] = number
+
+    def __len__(self) -> int:
+        return len(self._posts)
+
+
 class Seen:
     """Post id -> revisions. Bounded: at least the last `capacity` posts noted, at most a quarter more."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
-        self._segment = max(1, capacity // _SEGMENTS)
-        self._segments: deque[dict[str, Revisions]] = deque([{}])
-        # A million posts share a few dozen of these tuples.
-        self._shared: dict[Revisions, Revisions] = {}
+        self._size = max(1, capacity // _SEGMENTS)
+        self._segments = deque([_Segment()])
 
     def get(self, post_id: str) -> Revisions:
         """What was seen of this post; empty if nothing."""
         for segment in self._segments:
-            revisions = segment.get(post_id)
-            if revisions is not None:
+            if revisions := segment.get(post_id):
                 return revisions
         return ()
 
     def put(self, post_id: str, revisions: Revisions) -> None:
         """Note what `merge` made; it counts as the newest post."""
-        newest = self._segments[0]
-        if len(newest) >= self._segment:
-            newest = {}
-            self._segments.appendleft(newest)
+        if len(self._segments[0]) >= self._size:
+            self._segments.appendleft(_Segment())
             if len(self._segments) > _SEGMENTS + 1:
                 self._segments.pop()
-        newest[post_id] = self._shared.setdefault(revisions, revisions)
+        self._segments[0].put(post_id, revisions)
 
     def __len__(self) -> int:
         return sum(map(len, self._segments))
