@@ -69,6 +69,39 @@ OwnAccounts = Mapping[str, frozenset[str]]
 
 def mark_batch(classifier: Marker, records: Sequence[Record], own: OwnAccounts, partitions: int) -> Marked:
     """Marks for these mentions, in their order; `partitions` is how many the marks' topic has."""
+    handled, posts, bad, newer = _read_all(records)
+    good = handled if not bad else _good(handled, bad)
+    marked = Marked(handled, [], [], bad, newer)
+    verdicts = iter(classifier.classify([post for post in posts if post is not None]))
+    version = classifier.version
+    for record, post in zip(good, posts, strict=True):
+        if post is None:
+            marked.outgoing.append(_removal(record, partitions))
+            marked.kinds.append(None)
+            continue
+        verdict = next(verdicts)
+        if own and _is_own(post, own):
+            verdict = own_post(verdict)
+        marked.outgoing.append(_mark(record, post, verdict, version, partitions))
+        marked.kinds.append(verdict.kind)
+    return marked
+
+
+_Read = tuple[Sequence[Record], list[MentionPost | None], list[Bad], dict[int, int]]
+"""The handled records, the posts of the good ones among them, the bad ones, the places of newer schemas."""
+
+
+def _read_all(records: Sequence[Record]) -> _Read:
+    try:
+        posts = [_decode(record.value) for record in records]  # type: ignore[arg-type]  # None: see below
+        if all(post.schema_version <= SCHEMA_VERSION for post in posts):
+            return records, [*posts], [], {}
+    except (msgspec.DecodeError, UnicodeDecodeError, TypeError):
+        pass  # something unusual is among them (TypeError: a null value): one by one, then
+    return _read_each(records)
+
+
+def _read_each(records: Sequence[Record]) -> _Read:
     handled: list[Record] = []
     posts: list[MentionPost | None] = []
     bad: list[Bad] = []
@@ -84,19 +117,7 @@ def mark_batch(classifier: Marker, records: Sequence[Record], own: OwnAccounts, 
         except RejectedError as error:
             bad.append(Bad(len(handled), record, str(error)))
         handled.append(record)
-    marked = Marked(handled, [], [], bad, newer)
-    verdicts = iter(classifier.classify([post for post in posts if post is not None]))
-    for record, post in zip(_good(marked), posts, strict=True):
-        if post is None:
-            marked.outgoing.append(_removal(record, partitions))
-            marked.kinds.append(None)
-            continue
-        verdict = next(verdicts)
-        if own and _is_own(post, own):
-            verdict = own_post(verdict)
-        marked.outgoing.append(_mark(record, post, verdict, classifier.version, partitions))
-        marked.kinds.append(verdict.kind)
-    return marked
+    return handled, posts, bad, newer
 
 
 def without_too_large(marked: Marked) -> Marked:
@@ -116,12 +137,10 @@ def without_too_large(marked: Marked) -> Marked:
     return kept
 
 
-def _good(marked: Marked) -> Sequence[Record]:
+def _good(handled: Sequence[Record], bad: Sequence[Bad]) -> Sequence[Record]:
     """The handled records that are not bad."""
-    if not marked.bad:
-        return marked.handled
-    bad = {one.number for one in marked.bad}
-    return [record for index, record in enumerate(marked.handled) if index not in bad]
+    numbers = {one.number for one in bad}
+    return [record for number, record in enumerate(handled) if number not in numbers]
 
 
 class _NewerSchemaAtRecord(Exception):  # noqa: N818 - no fault: a sign within this file

@@ -56,7 +56,7 @@ class EmbeddedLog:
     async def produce(self, topic: Topic, records: Sequence[Outgoing]) -> None:
         if not records:
             return
-        check_sizes(topic, records)
+        check_sizes(topic.name, records)
         now = self._now_ms()
         await self._writer.submit(
             lambda db: embedded_file.append(db, topic.name, records, now),

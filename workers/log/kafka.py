@@ -25,7 +25,6 @@ from workers.log.kafka_consumer import SILENT_SECONDS, KafkaConsumer
 from workers.log.kafka_fetch import FETCH_WAIT_MS, Fetch
 from workers.log.kafka_producer import KafkaProducer
 from workers.log.kafka_topics import KafkaTopics
-from workers.log.record_size import check_sizes
 
 # Ours: memory of what is fetched ahead is partitions × this (12 MiB by the catalogue). A larger record comes alone.
 PARTITION_FETCH_BYTES = 1024 * 1024
@@ -55,11 +54,8 @@ class KafkaLog:
     async def produce(self, topic: Topic, records: Sequence[Outgoing]) -> None:
         if not records:
             return
-        check_sizes(topic, records)
         count = self._known.get(topic.name) or await self.partitions(topic)
-        if max(record.partition for record in records) >= count:
-            raise UnavailableError(f"{topic.name} has only {count} partitions as far as this process knows")
-        await self._producer.send(topic.name, records)
+        await self._producer.send(topic.name, count, records)
 
     async def consumer(
         self,

@@ -8,6 +8,7 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 
 from schemas.errors import UnavailableError
+from schemas.topics import MAX_RECORD_BYTES
 from workers.log.contract import Outgoing
 from workers.log.kafka_client import (
     CLIENT_ERRORS,
@@ -18,7 +19,9 @@ from workers.log.kafka_client import (
     stop_client,
     translate,
 )
+from workers.log.record_size import record_bytes, too_large
 
+_SUSPECT_BYTES = MAX_RECORD_BYTES // 2  # smaller records need no exact count
 BATCH_BYTES = 512 * 1024  # ours; a topic's max.message.bytes (4 MiB) holds for a whole batch
 
 
@@ -32,11 +35,11 @@ class KafkaProducer:
         self._leaving: set[asyncio.Task[None]] = set()
         self._closed = False
 
-    async def send(self, topic: str, records: Sequence[Outgoing]) -> None:
-        """Write them; returns when all are acknowledged. One deadline over everything."""
+    async def send(self, topic: str, partitions: int, records: Sequence[Outgoing]) -> None:
+        """Write them to the topic of so many partitions; returns when all are acknowledged. One deadline over all."""
         end = asyncio.get_running_loop().time() + PRODUCE_SECONDS
         producer = await self._started()
-        batches = _batches(producer, records)
+        batches = _batches(producer, topic, partitions, records)
         acknowledgements: list[asyncio.Future[Any]] = []
         try:
             async with asyncio.timeout_at(end):
@@ -88,19 +91,27 @@ class KafkaProducer:
             await asyncio.wait(self._leaving, timeout=CLOSE_SECONDS + 1)
 
 
-def _batches(producer: AIOKafkaProducer, records: Sequence[Outgoing]) -> list[tuple[int, Any]]:
-    """The records as batches, each partition's in their order."""
+def _batches(
+    producer: AIOKafkaProducer, topic: str, partitions: int, records: Sequence[Outgoing]
+) -> list[tuple[int, Any]]:
+    """The records as batches, each partition's in their order. RecordTooLargeError names what no broker takes."""
     now = time.time_ns() // 1_000_000
     filling: dict[int, Any] = {}
     batches: list[tuple[int, Any]] = []
-    for partition, key, value, headers in records:
+    for record in records:
+        partition, key, value, headers = record
         listed = list(headers)  # aiokafka takes nothing else
         builder = filling.get(partition)
-        if builder is None or builder.append(timestamp=now, key=key, value=value, headers=listed) is None:
-            # None: the batch is full and closed by that; the first record of a batch always fits.
+        added = builder and builder.append(timestamp=now, key=key, value=value, headers=listed)
+        if added is None:
+            # There is no batch, or it is full and closed by that; the first record of a batch always fits.
+            if partition >= partitions:
+                raise UnavailableError(f"{topic} has only {partitions} partitions as far as this process knows")
             builder = filling[partition] = producer.create_batch()
             batches.append((partition, builder))
-            builder.append(timestamp=now, key=key, value=value, headers=listed)
+            added = builder.append(timestamp=now, key=key, value=value, headers=listed)
+        if added.size > _SUSPECT_BYTES and record_bytes(record) > MAX_RECORD_BYTES:
+            raise too_large(topic, record)
     for builder in filling.values():
         builder.close()
     return batches

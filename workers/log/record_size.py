@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from schemas.topics import MAX_RECORD_BYTES, Topic
+from schemas.topics import MAX_RECORD_BYTES
 from workers.log.contract import Outgoing, RecordTooLargeError
 
 # Ours: what Kafka adds to key, value and headers (batch header 61 bytes, lengths and deltas of a record under 40).
@@ -19,12 +19,16 @@ def record_bytes(record: Outgoing) -> int:
     return size
 
 
-def check_sizes(topic: Topic, records: Sequence[Outgoing]) -> None:
+def check_sizes(topic: str, records: Sequence[Outgoing]) -> None:
     """Raise RecordTooLargeError, naming the first record that no log would take."""
     for record in records:
-        size = record_bytes(record)
-        if size > MAX_RECORD_BYTES:
-            raise RecordTooLargeError(
-                f"{topic.name}: the record with key {record.key[:200]!r} takes {size} bytes; "
-                f"the limit of a record is {MAX_RECORD_BYTES}"
-            )
+        if record_bytes(record) > MAX_RECORD_BYTES:
+            raise too_large(topic, record)
+
+
+def too_large(topic: str, record: Outgoing) -> RecordTooLargeError:
+    """The error for this record."""
+    return RecordTooLargeError(
+        f"{topic}: the record with key {record.key[:200]!r} takes {record_bytes(record)} bytes; "
+        f"the limit of a record is {MAX_RECORD_BYTES}"
+    )
