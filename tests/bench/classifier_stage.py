@@ -4,7 +4,6 @@ import asyncio
 from typing import Any
 
 import msgspec
-import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.structs import TopicPartition
 
@@ -14,6 +13,7 @@ from schemas.topics import MARKS, MENTIONS, Topic
 from tests.bench.posts import outgoing
 from tests.bench.stage_parts import Measure, Meter, run_stage, table
 from tests.support.kafka import KafkaBroker
+from workers.cli.house import run_async
 from workers.log.kafka import KafkaLog
 
 COUNT = 300_000
@@ -97,7 +97,7 @@ def main() -> None:
     broker = KafkaBroker()
     try:
         broker.start()
-        print(uvloop.run(measure(broker)))
+        print(run_async(measure(broker)))
     finally:
         broker.remove()
 

@@ -7,11 +7,10 @@ import tempfile
 import time
 from pathlib import Path
 
-import uvloop
-
 from schemas.topics import MARKS, MENTIONS, Topic
 from tests.bench.posts import outgoing
 from tests.bench.stage_parts import Measure, Meter, run_stage, table
+from workers.cli.house import run_async
 from workers.log.contract import Outgoing
 from workers.log.embedded import EmbeddedLog
 
@@ -93,7 +92,7 @@ async def measure(folder: Path) -> str:
 def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="hikeshi-bench-"))
     try:
-        print(uvloop.run(measure(folder)))
+        print(run_async(measure(folder)))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

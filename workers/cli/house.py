@@ -1,6 +1,7 @@
 """Opens the house for a command: the log and the store of the settings, prepared or checked."""
 
 import random
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ T = TypeVar("T")
 
 # Ours: a broker or database that starts at the same time as we do is up within this; compose restarts us otherwise.
 START_SECONDS: Final = 60.0
+# Ours: how soon a thread that works (the classifier's, the embedded log's) lets the event loop run when it wants to.
+# With Python's 5 ms the classifier stage reached 60-70 % of the bare loop's rate, with this 83-92 %.
+SWITCH_SECONDS: Final = 0.0005
 _RETRY_BASE_SECONDS: Final = 0.5
 _RETRY_CAP_SECONDS: Final = 5.0
 
@@ -40,6 +44,7 @@ class House:
 
 def run_async(work: Coroutine[Any, Any, T]) -> T:
     """Run a command's coroutine."""
+    sys.setswitchinterval(SWITCH_SECONDS)
     return uvloop.run(work)
 
 
