@@ -20,8 +20,8 @@ from workers.cli.options import Options, common_options
 from workers.cli.sample_alert import sample_alert
 from workers.cli.source_choice import choose_source
 from workers.dispatcher.channels import open_channel
-from workers.dispatcher.outbox import Style
 from workers.dispatcher.lease import switch
+from workers.dispatcher.outbox import Style
 from workers.runtime.clock import SystemClock
 from workers.runtime.folder import prepare_folder
 from workers.runtime.http_client import open_http_client
