@@ -27,13 +27,15 @@ def identifier(value: Any) -> str | None:
 
 def count(value: Any) -> int | None:
     """A count of things, given as a number or as a string of digits."""
-    if isinstance(value, bool):
-        return None
+    if type(value) is int:  # nearly always, and no bool
+        return value if 0 <= value <= _MAX_COUNT else None
     if isinstance(value, str):
         value = int(value) if value.isascii() and value.isdigit() and len(value) < 20 else None
     elif isinstance(value, float):
         value = int(value) if value.is_integer() else None
-    return value if isinstance(value, int) and 0 <= value <= _MAX_COUNT else None
+    else:
+        return None
+    return value if value is not None and 0 <= value <= _MAX_COUNT else None
 
 
 def text(value: Any) -> str | None:

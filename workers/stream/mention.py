@@ -36,7 +36,7 @@ def make_mention(post: Post, match: Match, *, source: str, received_at: str, rec
         retweet_of=retweet_of,
         quote_of=quote_of,
         root=post.identity_of(root) if root else post.id,
-        urls=_urls(entities),
+        urls=_urls(entities) if "urls" in entities else [],
         hashtags=_named(entities, "hashtags", "tag") or (_HASHTAG.findall(post.text) if not entities else []),
         handles=_handles(post.text, entities),
         keywords=match.keywords,
@@ -68,7 +68,9 @@ def _handles(text: str, entities: dict[str, Any]) -> list[str]:
 
 
 def _named(entities: dict[str, Any], kind: str, name: str) -> list[str]:
-    found = (fields.text(entity.get(name)) for entity in fields.mappings(entities.get(kind)))
+    if kind not in entities:
+        return []
+    found = (fields.text(entity.get(name)) for entity in fields.mappings(entities[kind]))
     return _unique([value for value in found if value])
 
 
