@@ -3,7 +3,8 @@
 import asyncio
 import os
 import stat
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Literal
 
@@ -48,28 +49,38 @@ class ReplaySource:
         """File and line."""
         return {"file": self._file, "line": line.number}
 
-    async def batches(self, stopping: asyncio.Event) -> AsyncIterator[Sequence[Line]]:
+    async def batches(self, stopping: asyncio.Event) -> AsyncGenerator[Sequence[Line], None]:
         """The file's lines; ends at its end."""
-        if self._speed == "max":
-            async for batch in self._unpaced(stopping):
-                yield batch
-            return
-        pace = Pace(float(self._speed), self._clock)
-        async for batch in self._unpaced(stopping):
-            due: list[Line] = []
-            for line in batch:
-                if pace.wait_seconds(line.data) > 0 and due:
-                    yield due
-                    due = []
-                if (wait := pace.wait_seconds(line.data)) > 0:
-                    await unless(stopping, self._clock.sleep(wait))
-                    if stopping.is_set() and self._size is not None:
-                        return  # a file is read again; of a pipe, what was taken goes on now, due or not
-                due.append(line)
-            if due:
-                yield due
+        async with aclosing(self._unpaced(stopping)) as batches:
+            if self._speed == "max":
+                async for batch in batches:
+                    yield batch
+                return
+            pace = Pace(float(self._speed), self._clock)
+            async for batch in batches:
+                async with aclosing(self._paced(batch, pace, stopping)) as due_together:
+                    async for due in due_together:
+                        yield due
+                if stopping.is_set() and self._size is not None:
+                    return
 
-    async def _unpaced(self, stopping: asyncio.Event) -> AsyncIterator[Sequence[Line]]:
+    async def _paced(
+        self, batch: Sequence[Line], pace: Pace, stopping: asyncio.Event
+    ) -> AsyncGenerator[Sequence[Line], None]:
+        due: list[Line] = []
+        for line in batch:
+            if pace.wait_seconds(line.data) > 0 and due:
+                yield due
+                due = []
+            if (wait := pace.wait_seconds(line.data)) > 0:
+                await unless(stopping, self._clock.sleep(wait))
+                if stopping.is_set() and self._size is not None:
+                    return  # a file is read again; of a pipe, what was taken goes on now, due or not
+            due.append(line)
+        if due:
+            yield due
+
+    async def _unpaced(self, stopping: asyncio.Event) -> AsyncGenerator[Sequence[Line], None]:
         reader = ChunkReader(self._path, self._chunk_bytes)
         splitter = LineSplitter(self._file)
         batch = _Batch(self._batch_lines)

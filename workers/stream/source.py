@@ -1,7 +1,7 @@
 """What a source is to the stream worker: it yields lines, never reads ahead of what was taken, and ends or not."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 
@@ -26,7 +26,7 @@ class Source(Protocol):
     def name(self) -> str:
         """The `source` of its mentions: replay, sample, x."""
 
-    def batches(self, stopping: asyncio.Event) -> AsyncIterator[Sequence[Line]]:
+    def batches(self, stopping: asyncio.Event) -> AsyncGenerator[Sequence[Line], None]:
         """Lines in their order, a few hundred at a time at most: the loop must not be held up by one batch."""
 
     def where(self, line: Line) -> Mapping[str, Any]:

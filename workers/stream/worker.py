@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import asdict
 from functools import partial
 from random import Random
@@ -98,15 +99,16 @@ class StreamWorker:
         return await asyncio.to_thread(Matcher, self._brands)
 
     async def _work(self, intake: Intake, ending: asyncio.Event) -> None:
-        async for lines in self._source.batches(ending):
-            if self._files.brands is not self._brands:
-                intake.use(await self._matcher())
-                _log.info("brands_changed", brands=len(self._brands))
-            self.health.lag += len(lines)
-            prepared = await self._prepare(intake, lines)
-            await self._published()
-            self._in_flight = prepared.staged
-            self._publishing = asyncio.create_task(self._publish(prepared, ending), name="stream-publish")
+        async with aclosing(self._source.batches(ending)) as batches:
+            async for lines in batches:
+                if self._files.brands is not self._brands:
+                    intake.use(await self._matcher())
+                    _log.info("brands_changed", brands=len(self._brands))
+                self.health.lag += len(lines)
+                prepared = await self._prepare(intake, lines)
+                await self._published()
+                self._in_flight = prepared.staged
+                self._publishing = asyncio.create_task(self._publish(prepared, ending), name="stream-publish")
 
     async def _prepare(self, intake: Intake, lines: Sequence[Line]) -> Prepared:
         prepared = Prepared()

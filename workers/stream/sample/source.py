@@ -1,7 +1,7 @@
 """The sample's posts as lines of X's stream, each when it is due; after a restart it goes on where the clock is."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -31,7 +31,7 @@ class SampleSource:
         """The number of the post since the store's first run."""
         return {"source": self.name, "line": line.number}
 
-    async def batches(self, stopping: asyncio.Event) -> AsyncIterator[Sequence[Line]]:
+    async def batches(self, stopping: asyncio.Event) -> AsyncGenerator[Sequence[Line], None]:
         """Each post when it is due. One that was due before goes at once: if it was seen then, it is a duplicate."""
         since = self._clock.now() - _CATCH_UP
         due: list[Line] = []
