@@ -14,7 +14,7 @@ from tests.support.process import Process
 from tests.support.scene import Scene
 
 LAUNCHER = Path(__file__).with_name("launcher.py")
-LINES_PER_SECOND = 20
+LINES_PER_SECOND = 12
 PACED_SECONDS = 60  # the issue's: a paced run of a minute or more
 KILL_WITHIN_SECONDS = 60  # a window that no run enters for so long is never entered
 
@@ -49,6 +49,7 @@ def run_killed(scene: Scene, lines: Iterator[str], kills_per_window: int, seed: 
         assert mark.read_text() == window
         kills.append(Killed(window, entry, time.monotonic() - started))
     with start(scene, {}) as process:
+        process.wait_for_log("stage_started", timeout_seconds=60)
         feed(process, lines, until=max(began + PACED_SECONDS, time.monotonic() + 5))
         assert process.terminate() == 0, process.stderr[-3000:]
     return kills

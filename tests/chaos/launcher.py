@@ -82,9 +82,9 @@ def wrap_webhook(trigger: Trigger) -> None:
 
     send = WebhookChannel.send
 
-    async def killing(self: Any, key: str, body: bytes) -> Any:
+    async def killing(*arguments: Any, **more: Any) -> Any:
         trigger.inside("stored_before_sent")
-        result = await send(self, key, body)
+        result = await send(*arguments, **more)
         if result.kind == "delivered":
             trigger.inside("sent_before_recorded")
         return result

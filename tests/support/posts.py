@@ -58,7 +58,7 @@ def mixed(count: int, *, every: timedelta = timedelta(seconds=1), seed: int = 7)
     for number in range(count):
         at = START + number * every
         identity, dice = post_id(at, number % 4096), random_.random()
-        if dice < 0.35 or not conversations:
+        if dice < 0.2 or not conversations:
             conversations.append(identity)
             made = line(random_.choice(COMPLAINTS), at, id=identity, author=number % 15)
         elif dice < 0.55:
