@@ -127,6 +127,13 @@ class KafkaBroker:
         guard = f"read line; kill -9 {self._process.pid}"
         self._guard = subprocess.Popen(["sh", "-c", guard], stdin=subprocess.PIPE, start_new_session=True)
 
+    @property
+    def pid(self) -> int:
+        """The server's process."""
+        if self._process is None:
+            raise RuntimeError("the server was never started")
+        return self._process.pid
+
     def start(self) -> None:
         """Start it, unless it runs; returns when it serves."""
         self.launch()

@@ -93,6 +93,13 @@ class PostgresServer:
         path = self.folder / "log"
         return path.read_text(errors="replace") if path.exists() else ""
 
+    @property
+    def pid(self) -> int:
+        """The server's process."""
+        if self._process is None:
+            raise RuntimeError("the server was never started")
+        return self._process.pid
+
     def start(self) -> None:
         """Start it, unless it runs; returns when it answers."""
         if self._process and self._process.poll() is None:

@@ -163,7 +163,7 @@ class Delivery:
         dialect = self._store.dialect
         async with self._store.write() as connection:
             if then.state == "sent":
-                await outbox.record_sent(connection, dialect, policy, receiver.name, frozen.id, now)
+                await outbox.record_sent(connection, dialect, policy, receiver.name, frozen, now)
             else:
                 await outbox.record_failure(connection, frozen.id, then, now)
             if then.state == "failed" and receiver.fallback is not None:

@@ -25,17 +25,13 @@ class Pace(NamedTuple):
 
 async def take_lease(connection: AsyncConnection, receiver: str, owner: str, now: Millis) -> Pace | None:
     """Take or renew the lease; None while another replica holds it."""
-    await connection.execute(
-        text(
-            "INSERT INTO receivers (receiver, owner, leased_until, not_before, failures, sends) "
-            "VALUES (:receiver, :owner, 0, 0, 0, '[]') ON CONFLICT DO NOTHING"
-        ),
-        {"receiver": receiver, "owner": owner},
-    )
     found = await connection.execute(
         text(
-            "UPDATE receivers SET owner = :owner, leased_until = :until WHERE receiver = :receiver "
-            "AND (owner = :owner OR leased_until < :now) RETURNING leased_until, not_before, failures, off, sends"
+            "INSERT INTO receivers (receiver, owner, leased_until, not_before, failures, sends) "
+            "VALUES (:receiver, :owner, :until, 0, 0, '[]') ON CONFLICT (receiver) DO UPDATE SET "
+            "owner = excluded.owner, leased_until = excluded.leased_until "
+            "WHERE receivers.owner = excluded.owner OR receivers.leased_until < :now "
+            "RETURNING leased_until, not_before, failures, off, sends"
         ),
         {"receiver": receiver, "owner": owner, "until": now + LEASE_MS, "now": now},
     )

@@ -65,8 +65,19 @@ class Frozen(NamedTuple):
     id: str
     body: bytes
     style: Style
+    tells: list[Tells]
     attempts: int
     first_due_at: Millis
+
+
+class _Wanted(NamedTuple):
+    """A notification that is still wanted: its new posts to show, how many there are, the last arrival of them."""
+
+    due: Due
+    incident: Incident
+    posts: list[ShownPost]
+    new_posts: int
+    arrival: int
 
 
 _tells = msgspec.json.Decoder(list[Tells])
@@ -107,26 +118,27 @@ async def freeze(
     """
     if first.state == "frozen":
         return await _frozen(connection, first.id)
-    dues = [first, *bundle]
-    incidents = await records.lock(connection, dialect, {due.incident for due in dues})
-    wanted: list[tuple[Due, Incident, int, int]] = []
-    for due in dues:
+    incidents = await records.lock(connection, dialect, {due.incident for due in (first, *bundle)})
+    wanted: list[_Wanted] = []
+    for due in (first, *bundle):
         incident = incidents.get(due.incident)
-        why_not = await _still_scheduled(connection, due) or (
-            "the incident is gone" if incident is None else still_wanted(incident, due.reason)
-        )
-        if incident is None or why_not is not None:
-            await _cancel(connection, due.id, why_not or "", now)
+        # Under the incident's lock it may have been cancelled since it was read.
+        if incident is None or receiver not in incident.scheduled:
             continue
+        why_not = still_wanted(incident, due.reason)
         told = incident.told.get(receiver)
-        count, arrival = await _new_posts(connection, incident, told.arrival if told else -1)
+        since = told.arrival if told else -1
+        shown = MAX_POSTS if not wanted else 1
+        posts, count, arrival = await _new_posts(connection, incident, since, shown) if why_not is None else ([], 0, -1)
         if count == 0 and due.reason in ("first", "new_posts"):
-            await _cancel(connection, due.id, "no post of it is left to tell", now)
-            continue
-        wanted.append((due, incident, count, max(arrival, told.arrival if told else -1)))
+            why_not = why_not or "no post of it is left to tell"
+        if why_not is not None:
+            await _cancel(connection, due.id, why_not, now)
+        else:
+            wanted.append(_Wanted(due, incident, posts, count, max(arrival, since)))
     if not wanted:
         return None
-    incident = wanted[0][1]
+    incident = wanted[0].incident
     routed = route(policy, incident)
     pace = routed.receivers.get(receiver, routed.first)
     # A route that says nothing of a zone shows the times where the brand's people are.
@@ -135,23 +147,18 @@ async def freeze(
 
 
 async def _write_frozen(
-    connection: AsyncConnection,
-    receiver: str,
-    wanted: list[tuple[Due, Incident, int, int]],
-    style: Style,
-    now: Millis,
+    connection: AsyncConnection, receiver: str, wanted: list[_Wanted], style: Style, now: Millis
 ) -> Frozen:
-    main, incident, count, _ = wanted[0]
+    main, incident, posts, count, _ = wanted[0]
     told = incident.told.get(receiver)
     reason: Reason = main.reason
     if told is None and reason != "all_resolved":
         reason = "first"
     elif told is not None and reason == "first":
         reason = "new_posts"
-    posts = await _shown_posts(connection, incident, told.arrival if told else -1)
-    others = {other.id: new for _, other, new, _ in wanted[1:]}
+    others = {other.incident.id: other.new_posts for other in wanted[1:]}
     body = notification(incident, reason, receiver, posts, count, others)
-    tells = [Tells(i.id, due.reason, arrival, i.severity) for due, i, _, arrival in wanted]
+    tells = [Tells(w.incident.id, w.due.reason, w.arrival, w.incident.severity) for w in wanted]
     await connection.execute(
         text(
             "UPDATE outbox SET state = 'frozen', frozen_at = :now, body = :body, told = :told, reason = :reason, "
@@ -166,12 +173,12 @@ async def _write_frozen(
             **style._asdict(),
         },
     )
-    for due, _, _, _ in wanted[1:]:
+    for other in wanted[1:]:
         await connection.execute(
             text("UPDATE outbox SET state = 'bundled', frozen_at = :now, carrier = :carrier WHERE id = :id"),
-            {"id": due.id, "now": now, "carrier": main.id},
+            {"id": other.due.id, "now": now, "carrier": main.id},
         )
-    return Frozen(main.id, body, style, main.attempts, main.first_due_at)
+    return Frozen(main.id, body, style, tells, main.attempts, main.first_due_at)
 
 
 async def _frozen(connection: AsyncConnection, identity: str) -> Frozen | None:
@@ -180,13 +187,7 @@ async def _frozen(connection: AsyncConnection, identity: str) -> Frozen | None:
     if row is None:
         return None
     style = Style(row.language, row.timezone)
-    return Frozen(row.id, row.body.encode(), style, row.attempts, row.first_due_at)
-
-
-async def _still_scheduled(connection: AsyncConnection, due: Due) -> str | None:
-    found = await connection.execute(text("SELECT state FROM outbox WHERE id = :id"), {"id": due.id})
-    state = found.scalar()
-    return None if state == "scheduled" else f"it is {state or 'gone'}"
+    return Frozen(row.id, row.body.encode(), style, _tells.decode(row.told), row.attempts, row.first_due_at)
 
 
 async def _cancel(connection: AsyncConnection, identity: str, why: str, now: Millis) -> None:
@@ -210,47 +211,39 @@ def _posts_of(incident: Incident) -> tuple[str, dict[str, Any]]:
     return f"brand = :brand AND kind = 'complaint' AND ({spans})", values
 
 
-async def _new_posts(connection: AsyncConnection, incident: Incident, told: int) -> tuple[int, int]:
-    condition, values = _posts_of(incident)
-    found = await connection.execute(
-        text(f"SELECT COUNT(*), COALESCE(MAX(arrival), -1) FROM posts WHERE {condition} AND arrival > :told"),
-        {**values, "told": told},
-    )
-    count, arrival = found.one()
-    return int(count), int(arrival)
-
-
-async def _shown_posts(connection: AsyncConnection, incident: Incident, told: int) -> list[ShownPost]:
+async def _new_posts(
+    connection: AsyncConnection, incident: Incident, told: int, most: int
+) -> tuple[list[ShownPost], int, int]:
+    """The posts since that arrival, the weightiest first and so many at most; how many there are; the last arrival."""
     condition, values = _posts_of(incident)
     found = await connection.execute(
         text(
-            f"SELECT body FROM posts WHERE {condition} AND arrival > :told "
-            "ORDER BY severity DESC, influence DESC, created_at, id LIMIT :most"
+            "SELECT body, COUNT(*) OVER () AS posts, MAX(arrival) OVER () AS last FROM posts "
+            f"WHERE {condition} AND arrival > :told ORDER BY severity DESC, influence DESC, created_at, id LIMIT :most"
         ),
-        {**values, "told": told, "most": MAX_POSTS},
+        {**values, "told": told, "most": most},
     )
-    return [shown_post(body) for body in found.scalars()]
+    rows = found.all()
+    return [shown_post(row.body) for row in rows], rows[0].posts if rows else 0, rows[0].last if rows else -1
 
 
 async def record_sent(
-    connection: AsyncConnection, dialect: str, policy: Policy, receiver: str, notification_id: str, now: Millis
+    connection: AsyncConnection, dialect: str, policy: Policy, receiver: str, frozen: Frozen, now: Millis
 ) -> None:
     """It was delivered: the receiver has been told, and when it hears again is decided.
 
     Also when it was cancelled while under way: it has gone out all the same.
     """
-    found = await connection.execute(text("SELECT told FROM outbox WHERE id = :id"), {"id": notification_id})
-    tells = _tells.decode(found.scalar_one())
     await connection.execute(
         text(
             "UPDATE outbox SET state = 'sent', finished_at = :now, attempts = attempts + 1, body = NULL, detail = NULL "
             "WHERE id = :id OR (carrier = :id AND state = 'bundled')"
         ),
-        {"id": notification_id, "now": now},
+        {"id": frozen.id, "now": now},
     )
-    incidents = await records.lock(connection, dialect, {tell.incident for tell in tells})
+    incidents = await records.lock(connection, dialect, {tell.incident for tell in frozen.tells})
     decided: list[tuple[Incident, Decision]] = []
-    for tell in tells:
+    for tell in frozen.tells:
         await _record_told(connection, receiver, tell, now)
         incident = incidents.get(tell.incident)
         if incident is not None:
