@@ -21,9 +21,9 @@ def body(text: str = "充電器が壊れた🔥", **changed: object) -> bytes:
 
 def test_it_says_who_what_how_bad_and_what_to_do() -> None:
     shown = render(body(), "en", "Asia/Tokyo")
-    for part in ("[NEW]", "acme", "complaint", "high", "2 posts by 2 authors", "みか @mika_01 (1,234 followers)",
+    for part in ("[NEW]", "acme", "complaint", "high", "posts: 2, authors: 2", "みか @mika_01 (1,234 followers)",
                  "充電器が壊れた🔥", "2026-11-24 12:00:00 JST",
-                 "https://x.com/mika_01/status/90", "5 more posts, 2 more incidents",
+                 "https://x.com/mika_01/status/90", "more posts: 5, more incidents: 2",
                  "hikeshi incidents ack 7k2m --by NAME"):  # fmt: skip
         assert part in shown
 
