@@ -90,7 +90,8 @@ class Pipeline:
         if health := self._health.get("dispatcher"):
             letters = DeadLetters(log, MARKS, "dispatcher", clock)
             instance = self.settings.kafka.instance
-            owner = f"{instance}-dispatcher" if instance else None
+            # A name that outlives a restart finds its own leases again; without one they have to run out first.
+            owner = f"{instance}-dispatcher" if instance else None if self.settings.mode == "kafka" else "embedded"
             self.dispatcher = DispatcherWorker(log, house.store, files, clock, health, letters, owner)
             self.stages.append((self.dispatcher, letters))
 
