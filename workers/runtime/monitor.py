@@ -60,18 +60,27 @@ async def probe_lag(health: StageHealth, clock: Clock) -> None:
 
 
 async def report_workers(report: ReportWorker, healths: Sequence[StageHealth], clock: Clock, port: int) -> None:
-    """Write a row for each stage, best effort: no stage ever waits for it."""
-    host, pid = platform.node(), os.getpid()
+    """Write a row for each stage each few seconds, and at once when it became ready or ceased to be. Best effort: no
+    stage ever waits for it."""
+    told: dict[str, tuple[list[str], float]] = {}
     while True:
         for health in healths:
-            state = {
-                "at": rfc3339(clock.now()), "host": host, "pid": pid, "port": port, "release": release(),
-                "ready": health.ready, "reasons": health.reasons, "lag": health.lag, "moved": health.moved_total,
-                "facts": dict(health.facts),
-            }  # fmt: skip
-            try:
-                async with asyncio.timeout(REPORT_SECONDS):
-                    await report(f"{host}-{pid}-{health.stage}", health.stage, state)
-            except (HikeshiError, TimeoutError, OSError) as error:
-                _log.debug("worker_unreported", stage=health.stage, error=str(error))
-        await clock.sleep(REPORT_SECONDS)
+            reasons, at = told.get(health.stage, (None, 0.0))
+            if reasons != health.reasons or clock.monotonic() - at >= REPORT_SECONDS:
+                told[health.stage] = health.reasons, clock.monotonic()
+                await _report(report, health, clock, port)
+        await clock.sleep(_LOOK_SECONDS)
+
+
+async def _report(report: ReportWorker, health: StageHealth, clock: Clock, port: int) -> None:
+    host, pid = platform.node(), os.getpid()
+    state = {
+        "at": rfc3339(clock.now()), "host": host, "pid": pid, "port": port, "release": release(),
+        "ready": health.ready, "reasons": health.reasons, "lag": health.lag, "moved": health.moved_total,
+        "facts": dict(health.facts),
+    }  # fmt: skip
+    try:
+        async with asyncio.timeout(REPORT_SECONDS):
+            await report(f"{host}-{pid}-{health.stage}", health.stage, state)
+    except (HikeshiError, TimeoutError, OSError) as error:
+        _log.debug("worker_unreported", stage=health.stage, error=str(error))
