@@ -50,11 +50,20 @@ def assert_told_once(incidents: list[dict[str, Any]], delivered: list[Received],
             continue
         reasons = Counter(payload["reason"] for payload in told)
         assert reasons["first"] == 1, (incident["key"], reasons)
-        listed = [post["id"] for payload in told for post in payload["posts"]]
-        assert len(listed) == len(set(listed)), f"{incident['key']}: a post was told twice: {Counter(listed)}"
-        if incident["scope"] == "root":
-            owned = {post["id"] for post in incident["posts"]}
-            counted = sum(payload["more"]["posts"] for payload in told)
-            assert set(listed) <= owned, incident["key"]
-            assert len(listed) + counted == len(owned), f"{incident['key']}: {len(listed)} + {counted} told of {owned}"
+        assert_posts_told(incident, told)
     assert not by_incident, f"told of incidents that don't exist: {list(by_incident)}"
+
+
+def assert_posts_told(incident: dict[str, Any], told: list[dict[str, Any]]) -> None:
+    """Every post was listed or counted; a second time only if it was edited after the first."""
+    listed = Counter(post["id"] for payload in told for post in payload["posts"])
+    revisions = {post["id"]: post["revision"] for post in incident["posts"]}
+    again = {post: times for post, times in listed.items() if times > 1 + revisions.get(post, 0)}
+    assert not again, f"{incident['key']}: told again without a new revision: {again}"
+    if incident["scope"] == "burst":
+        return  # it owns no posts
+    counted = sum(payload["more"]["posts"] for payload in told)
+    assert listed.keys() <= revisions.keys(), incident["key"]
+    missing = len(revisions) - len(listed) - counted
+    assert missing <= 0, f"{incident['key']}: {missing} posts were never told"
+    assert missing == 0 or any(revisions.values()), f"{incident['key']}: {-missing} posts were told too many"
