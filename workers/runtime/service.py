@@ -155,10 +155,17 @@ async def _run_program(run: _Run, program: Program, port: int) -> int:
     _log.info("drain_started", seconds=run.options.drain_seconds)
     await _drain(stages, deadline)
     await _cancel({*loops, *(ends - stages)})
-    for task in {*done, *stages}:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            raise error
+    _raise_first({*done, *stages})
     return until.result() if until is not None and until in done else 0
+
+
+def _raise_first(tasks: set[asyncio.Task[Any]]) -> None:
+    """Raise what a task raised. One cause often fails several; the others are in the log."""
+    errors = [error for task in tasks if not task.cancelled() and (error := task.exception()) is not None]
+    for error in errors[1:]:
+        _log.error("failed_as_well", error=str(error) or type(error).__name__)
+    if errors:
+        raise errors[0]
 
 
 async def _first_end(ends: set[asyncio.Task[Any]], loops: set[asyncio.Task[Any]]) -> set[asyncio.Task[Any]]:

@@ -1,6 +1,7 @@
 """The service: signals, drain, stop, failure and watchdog, in real processes; resume and waits in this one."""
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -232,6 +233,16 @@ async def test_what_until_returns_is_the_exit_status_and_the_summary_comes_befor
 
     assert await serve([stage.health], build, ServiceOptions(), SystemClock()) == 1
     assert order == ["summary", "closed"]
+
+
+async def test_of_stages_that_fail_together_each_is_heard(caplog: pytest.LogCaptureFixture) -> None:
+    async def build(_: AsyncExitStack) -> Program:
+        return Program([(Stage(StopError("the disk is full")), None), (Stage(StopError("the disk is full")), None)])
+
+    with pytest.raises(StopError, match="disk is full"):
+        await serve([], build, ServiceOptions(), SystemClock())
+    gc.collect()
+    assert "never retrieved" not in caplog.text
 
 
 async def test_a_background_loop_that_fails_ends_the_process() -> None:
