@@ -16,6 +16,7 @@ receivers:
     webhook: {url: "%s", secret: "s"}
 route:
   receivers: [terminal, desk]
+  group_interval: 20s  # idle is when what came after the first notification is told as well; the default is 5m
 """
 
 
