@@ -229,17 +229,19 @@ def expire(db: sqlite3.Connection, now_ms: int, limit: int) -> int:
     rows = db.execute("SELECT id, start_offset, next_offset, retention_ms FROM partitions").fetchall()
     for row_id, start, end, retention_ms in rows:
         base = row_id << OFFSET_BITS
-        ids = db.execute(
+        cursor = db.execute(
             "SELECT id, at FROM records WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?",
-            (base + start, base + end, limit),
-        ).fetchall()
-        old = 0
-        while old < len(ids) and ids[old][1] < now_ms - retention_ms:
+            (base + start, base + end, limit + 1),
+        )
+        old, first = 0, end  # what is left starts at the next record that is there, or at the end when none is
+        for record_id, at in cursor:  # row by row: mostly the first is young already
+            if old == limit or at >= now_ms - retention_ms:
+                first = record_id - base
+                break
             old += 1
+        cursor.close()
         if not old:
             continue
-        # What is left starts at the next record that is there, or at the end when none is.
-        first = ids[old][0] - base if old < len(ids) else ids[-1][0] - base + 1
         db.execute("DELETE FROM records WHERE id BETWEEN ? AND ?", (base + start, base + first - 1))
         db.execute("UPDATE partitions SET start_offset=? WHERE id=?", (first, row_id))
         removed += old
@@ -255,17 +257,22 @@ def compact(db: sqlite3.Connection, now_ms: int, limit: int) -> tuple[int, int]:
     rows = db.execute("SELECT id, compacted_to, next_offset, compaction_ms FROM partitions").fetchall()
     for row_id, position, end, compaction_ms in rows:
         base = row_id << OFFSET_BITS
-        due = db.execute(
-            "SELECT id, key FROM (SELECT id, at, key FROM records "
-            "WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?) WHERE at <= ?",
-            (base + position, base + end, limit, now_ms - compaction_ms),
-        ).fetchall()
+        cursor = db.execute(
+            "SELECT id, key, at FROM records WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?",
+            (base + position, base + end, limit),
+        )
+        due: list[tuple[bytes, int]] = []
+        for record_id, key, at in cursor:
+            if at > now_ms - compaction_ms:
+                break
+            due.append((key, record_id))
+        cursor.close()
         if not due:
             continue
         cursor = db.executemany(
-            "DELETE FROM records WHERE key=? AND id >= ? AND id < ?", [(key, base, newer) for newer, key in due]
+            "DELETE FROM records WHERE key=? AND id >= ? AND id < ?", [(key, base, newer) for key, newer in due]
         )
         removed += cursor.rowcount
         looked += len(due)
-        db.execute("UPDATE partitions SET compacted_to=? WHERE id=?", (due[-1][0] - base + 1, row_id))
+        db.execute("UPDATE partitions SET compacted_to=? WHERE id=?", (due[-1][1] - base + 1, row_id))
     return looked, removed

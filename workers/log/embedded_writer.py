@@ -18,6 +18,7 @@ GROUP_OPERATIONS = 256  # ours: operations of one transaction, so that none wait
 MAINTENANCE_SECONDS = 15.0  # ours: `purge` promises 60 s until the text is in no file; another process may have written
 MAINTENANCE_ROWS = 2_000  # ours: retention and compaction hold up the writer for a few milliseconds at a time
 CHECKPOINT_RETRY_SECONDS = 0.05  # ours: a reader's snapshot lasts for one poll
+CHECKPOINT_BUSY_MS = 20
 
 Operation = Callable[[sqlite3.Connection], T]
 
@@ -148,9 +149,13 @@ class Writer:
     def _checkpoint(self) -> bool:
         """Fold the write-ahead log into the file and empty it; False while a reader holds a snapshot."""
         try:
+            # Nobody's write may wait for a reader's snapshot as long as for another writer.
+            self._db.execute(f"PRAGMA busy_timeout={CHECKPOINT_BUSY_MS}")
             busy, _, _ = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         except sqlite3.Error:
             return False  # a full disk or a lock: the next write says so to somebody, and this is tried again
+        finally:
+            self._db.execute(f"PRAGMA busy_timeout={int(embedded_file.BUSY_SECONDS * 1000)}")
         return not busy
 
     def _maintain(self) -> bool:

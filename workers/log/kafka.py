@@ -42,6 +42,8 @@ class KafkaLog:
         self._topics = KafkaTopics(self._options)
         self._producer = KafkaProducer(self._options)
         self._known: dict[str, int] = {}
+        self._asking = asyncio.Lock()
+        self._inspector: AIOKafkaConsumer | None = None  # asks for offsets; made anew after any fault
 
     async def create_topics(self, topics: Sequence[Topic]) -> list[str]:
         return await self._topics.create(topics)
@@ -93,18 +95,29 @@ class KafkaLog:
 
     async def offsets(self, topic: Topic) -> dict[int, tuple[int, int]]:
         places = await self._places(topic)
-        consumer = self._consumer()
-        try:
-            return await self._offsets(consumer, places)
-        finally:
-            await stop_client(consumer.stop(), consumer._client)
+        async with self._asking:
+            if self._inspector is None:
+                self._inspector = self._consumer()
+            try:
+                return await self._offsets(self._inspector, places)
+            except BaseException:
+                await self._drop_inspector()
+                raise
+
+    async def _drop_inspector(self) -> None:
+        inspector, self._inspector = self._inspector, None
+        if inspector is not None:
+            await stop_client(inspector.stop(), inspector._client)
 
     async def _places(self, topic: Topic) -> list[TopicPartition]:
         return [TopicPartition(topic.name, number) for number in range(await self.partitions(topic))]
 
     async def _offsets(self, consumer: AIOKafkaConsumer, places: list[TopicPartition]) -> dict[int, tuple[int, int]]:
+        """Asked through a consumer without a group, which is started at its first question."""
+
         async def ask() -> dict[int, tuple[int, int]]:
-            await consumer.start()
+            if consumer._fetcher is None:
+                await consumer.start()
             first, end = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
             return {place.partition: (first[place], end[place]) for place in places}
 
@@ -154,7 +167,7 @@ class KafkaLog:
         return bool(finished)
 
     async def close(self) -> None:
-        await self._producer.close()
+        await asyncio.gather(self._producer.close(), self._drop_inspector())
 
 
 def _before_ends(found: Mapping[int, Sequence[Record]], ends: Mapping[TopicPartition, int]) -> list[Sequence[Record]]:
