@@ -273,8 +273,10 @@ class ClassifierWorker:
             _log.info("partitions_revoked", stage=self.name, partitions=sorted(partitions))
 
     async def _on_assigned(self, partitions: set[int]) -> None:
-        self._blocked.clear()
-        self._blocked_wait.close()
+        # What is blocked stays paused, over a rebalance too, until the next look.
+        self._blocked = {partition: offset for partition, offset in self._blocked.items() if partition in partitions}
+        if not self._blocked:
+            self._blocked_wait.close()
         _log.info("partitions_assigned", stage=self.name, partitions=sorted(partitions))
 
     def _block(self, consumer: Consumer, newer: Mapping[int, int]) -> None:

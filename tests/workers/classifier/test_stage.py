@@ -218,6 +218,21 @@ async def test_a_newer_schema_is_waited_for_and_nothing_is_put_aside(log: Embedd
     assert await log.committed(MENTIONS, "classifier") == {0: 1, 1: 1}
 
 
+async def test_a_record_of_a_newer_schema_that_was_removed_is_waited_for_no_longer(
+    log: EmbeddedLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.classifier.worker.NEWER_SCHEMA_SECONDS", 0.3)
+    await log.produce(MENTIONS, [Outgoing(0, b"acme/1", b'{"schema_version":2}'), mention(2)])
+    stage = Stage(log)
+    async with stage.running():
+        await until(lambda: _reasons(stage, "schema"))
+        await asyncio.sleep(0.5)
+        await log.produce(MENTIONS, [Outgoing(0, b"acme/1", None)])
+        marks = await stage.marks(2)
+        await until(lambda: _ready(stage))
+    assert [(one.key, one.value is None) for one in marks] == [(b"acme/2", False), (b"acme/1", True)]
+
+
 async def test_the_stop_rule_stops_it_and_what_was_put_aside_does_not_come_again(log: EmbeddedLog) -> None:
     await log.produce(MENTIONS, [mention(0), *[Outgoing(0, b"acme/%d" % n, b"bad") for n in range(1, 61)]])
     stage = Stage(log)
