@@ -9,6 +9,7 @@ from schemas.errors import UnavailableError
 from workers.incidents.change import TIMERS_AT_ONCE, run_timers, timers_due, to_millis
 from workers.runtime.clock import Clock
 from workers.runtime.logging import get_logger
+from workers.runtime.stopping import unless
 from workers.store import Store
 
 _log = get_logger(__name__)
@@ -31,7 +32,7 @@ class Timers:
                 _log.warning("store_unavailable", error=str(error))
                 done = 0
             if done < TIMERS_AT_ONCE:
-                await self._clock.sleep(LOOK_SECONDS)
+                await unless(stopping, self._clock.sleep(LOOK_SECONDS))
 
     async def _once(self) -> int:
         now = to_millis(self._clock.now())

@@ -7,7 +7,7 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol
 
 from schemas.errors import HikeshiError, StopError
 from workers.runtime.clock import Clock
@@ -19,10 +19,10 @@ from workers.runtime.health import StageHealth
 from workers.runtime.heartbeat import beat_for_ever
 from workers.runtime.logging import get_logger
 from workers.runtime.monitor import ReportWorker, probe_lag, report_workers, watch_loop, watch_stages
+from workers.runtime.stopping import unless
 from workers.runtime.watchdog import GAVE_UP, Watchdog
 
 _log = get_logger(__name__)
-_T = TypeVar("_T")
 
 # Of the drain's time, what stages may use; the rest closes the log and the store, which flush.
 _STAGES_SHARE: Final = 0.8
@@ -127,7 +127,7 @@ async def serve(healths: Sequence[StageHealth], build: Build, options: ServiceOp
 async def _work(run: _Run, build: Build, port: int) -> int:
     resources = AsyncExitStack()
     try:
-        program = await _unless_stopped(run, build(resources))
+        program = await unless(run.stopping, build(resources))
         if program is None:
             return 0
         try:
@@ -193,7 +193,7 @@ async def _run_stage(run: _Run, stage: Stage, letters: DeadLetters | None) -> No
                 raise
             _log.critical("stage_stopped", stage=stage.name, reason=str(error))
             stage.health.stopped(str(error))
-            await _unless_stopped(run, _stop_lifted(run, letters))
+            await unless(run.stopping, _stop_lifted(run, letters))
             stage.health.cleared()
         except HikeshiError:
             raise
@@ -213,18 +213,6 @@ async def _stop_lifted(run: _Run, letters: DeadLetters | None) -> None:
         await letters.stop_lifted()
     else:
         await run.clock.sleep(_STOPPED_RETRY_SECONDS)
-
-
-async def _unless_stopped(run: _Run, work: Awaitable[_T]) -> _T | None:
-    """The work's result, or None when the service is to stop first."""
-    task = asyncio.ensure_future(work)
-    stop = asyncio.create_task(run.stopping.wait())
-    await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
-    await _cancel({stop})
-    if task.done():
-        return task.result()
-    await _cancel({task})
-    return None
 
 
 async def _drain(stages: set[asyncio.Task[None]], deadline: Deadline) -> None:

@@ -11,11 +11,11 @@ from typing import Any, Literal
 from schemas.errors import ConfigurationError, StopError
 from workers.runtime.clock import Clock
 from workers.runtime.logging import get_logger
+from workers.runtime.stopping import unless
 from workers.stream.chunks import ChunkReader
 from workers.stream.lines import LineSplitter
 from workers.stream.pace import Pace
 from workers.stream.source import Line
-from workers.stream.stopping import unless
 
 _log = get_logger(__name__)
 

@@ -20,13 +20,13 @@ from workers.runtime.dead_letters import DeadLetters
 from workers.runtime.health import StageHealth
 from workers.runtime.logging import get_logger
 from workers.runtime.retry import backoff_seconds
+from workers.runtime.stopping import unless
 from workers.stream.counts import OUTCOMES, Counts
 from workers.stream.intake import Intake, Prepared
 from workers.stream.match import Matcher
 from workers.stream.parse import BadPost
 from workers.stream.seen import CAPACITY, Revisions, Seen, rebuild
 from workers.stream.source import Line, Source
-from workers.stream.stopping import unless
 
 _log = get_logger(__name__)
 _T = TypeVar("_T")

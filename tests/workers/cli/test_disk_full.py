@@ -13,12 +13,12 @@ from tests.support.scene import BRANDS, Scene, roots
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """3 MB of memory as a disk of its own."""
+    """2 MB of memory as a disk of its own."""
     folder = tmp_path / "small"
     folder.mkdir()
     if os.geteuid() != 0:
         pytest.skip("only root may mount a small disk")
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", folder], check=False).returncode != 0:
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], check=False).returncode != 0:
         pytest.skip("this machine lets nobody mount a small disk")
     yield folder
     subprocess.run(["umount", "-l", folder], check=True)
@@ -44,7 +44,7 @@ def a_scene(folder: Path, data: Path) -> Scene:
 
 def test_disk_full(tmp_path: Path, small_disk: Path) -> None:
     file = tmp_path / "posts.jsonl"
-    file.write_text("\n".join(mixed(6000)) + "\n", encoding="utf-8")
+    file.write_text("\n".join(mixed(2500)) + "\n", encoding="utf-8")
     scene = a_scene(tmp_path / "full", small_disk)
     full = scene.hikeshi("run", "--source", "replay", "--file", file, "--until-idle", "--json")
     assert full.returncode == 1

@@ -9,9 +9,9 @@ import msgspec
 
 from schemas.mention import SNOWFLAKE_EPOCH_MS, SNOWFLAKE_TIME_SHIFT, rfc3339
 from workers.runtime.clock import Clock
+from workers.runtime.stopping import unless
 from workers.stream.sample import script
 from workers.stream.source import Line
-from workers.stream.stopping import unless
 
 # Ours: after a pause what was missed of this time comes late; what is older would only be a flood. It covers the crisis
 # for whoever stops in the middle of it and comes back.
