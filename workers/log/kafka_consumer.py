@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+import structlog
 from aiokafka import AIOKafkaConsumer, errors
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.structs import TopicPartition
@@ -21,9 +22,8 @@ from workers.log.kafka_client import (
     translate,
 )
 from workers.log.kafka_fetch import Fetch
-from workers.runtime.logging import get_logger
 
-_log = get_logger(__name__)
+_log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
 # All ours. A broker answers each fetch within FETCH_WAIT_MS (0.5 s), with or without records: this long without an
 # answer means that it is away. After the longer time the member is made anew, whatever ails it.
