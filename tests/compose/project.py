@@ -12,6 +12,7 @@ from tests.support.scene import roots
 
 ROOT = Path(__file__).parent.parent.parent
 FILES = ("docker-compose.yml", "tests/compose/override.yaml")
+REPLAY = "tests/compose/replay.yaml"
 UP_SECONDS = 300  # the image is built within it
 
 
@@ -20,11 +21,12 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.name = folder, f"hikeshi-test-{os.getpid()}"
+        self.files = [*FILES]
         self.settings: dict[str, str] = {"TEST_FOLDER": str(folder)}
 
     def compose(self, *arguments: str, timeout_seconds: float = 120) -> str:
         """Run one compose command; its standard output."""
-        files = [part for file in FILES for part in ("-f", str(ROOT / file))]
+        files = [part for file in self.files for part in ("-f", str(ROOT / file))]
         done = subprocess.run(
             ["docker", "compose", "-p", self.name, "--project-directory", str(ROOT), *files, *arguments],
             env=os.environ | self.settings,

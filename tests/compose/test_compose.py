@@ -3,10 +3,11 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.compose.project import Project
+from tests.compose.project import REPLAY, Project
 from tests.support.posts import mixed
 from tests.support.scene import BRANDS, Scene, roots, routes
 from tests.support.sink import Sink
@@ -34,7 +35,8 @@ def test_nothing_is_lost_or_doubled(project: Project, tmp_path: Path) -> None:
         project.until(lambda: bool(project.rows("incidents", "list")), 120, "an incident of the sample crisis")
         project.until(lambda: any(request.json["sample"] for request in sink.delivered), 60, "an alert of the sample")
 
-        project.settings |= {"HIKESHI_SOURCE": "replay", "TEST_SPEED": SPEED}
+        project.files.append(REPLAY)
+        project.settings["TEST_SPEED"] = SPEED
         project.up("--scale", "classifier=3")
         project.until(lambda: project.members("classifier") == 3, 60, "three members")
         project.until(lambda: len(project.posts("acme")) > LINES // 10, 60, "the replay on its way")
@@ -56,7 +58,7 @@ def test_nothing_is_lost_or_doubled(project: Project, tmp_path: Path) -> None:
         assert not sink.faults
 
 
-def prepare(folder: Path, sink: Sink) -> dict[str, object]:
+def prepare(folder: Path, sink: Sink) -> dict[str, Any]:
     """Write what the containers read; replay it once in one process to know what must come of it."""
     (folder / "replay").mkdir()
     (folder / "replay" / "posts.jsonl").write_text("\n".join(mixed(LINES)) + "\n", encoding="utf-8")

@@ -21,6 +21,7 @@ def lines() -> list[str]:
 
 @pytest.mark.kafka
 @pytest.mark.postgres
+@pytest.mark.timeout(400)
 def test_same_incidents_and_posts_told(
     lines: list[str], tmp_path: Path, fresh_broker: KafkaBroker, postgres: Database
 ) -> None:
