@@ -12,11 +12,8 @@ from workers.store.migrate import migrate
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
     """A fresh store of each kind."""
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path}/store.db"
-    else:
-        url = request.getfixturevalue("postgres").url
-    opened = open_store(url)
+    embedded = request.param == "sqlite"
+    opened = open_store(f"sqlite:///{tmp_path}/store.db" if embedded else request.getfixturevalue("postgres").url)
     await migrate(opened)
     yield opened
     await opened.close()

@@ -155,7 +155,7 @@ async def _send(settings: Settings, files: Files, name: str) -> int:
     async with open_http_client() as client:
         channel = open_channel(receiver, client, clock)
         key, body = sample_alert(name, clock.now())
-        result = await channel.send(key, body, Style(files.policy.route.language, files.policy.route.timezone))
+        result = await channel.send(key, body, Style(files.policy.route.language, files.policy.route.timezone), None)
     if result.kind != "delivered":
         click.echo(f"receiver {name}: not delivered: {result.detail}", err=True)
         return FAILED

@@ -21,7 +21,7 @@ from workers.runtime.clock import Clock
 class Channel(Protocol):
     """A way to reach a receiver."""
 
-    async def send(self, key: str, body: bytes, style: Style) -> Result:
+    async def send(self, key: str, body: bytes, style: Style, trace: str | None) -> Result:
         """One attempt, bounded in time; never raises for what the other side does."""
 
 
@@ -31,8 +31,10 @@ class WebhookChannel:
     def __init__(self, webhook: Webhook, client: aiohttp.ClientSession, clock: Clock) -> None:
         self._webhook, self._client, self._clock = webhook, client, clock
 
-    async def send(self, key: str, body: bytes, style: Style) -> Result:  # noqa: ARG002  a program reads it
+    async def send(self, key: str, body: bytes, style: Style, trace: str | None) -> Result:  # noqa: ARG002  a program reads it
         headers = {"Content-Type": "application/json", "Idempotency-Key": key}
+        if trace is not None:
+            headers["traceparent"] = trace
         if self._webhook.secret is not None:
             secret = self._webhook.secret.get_secret_value()
             headers["Hikeshi-Signature"] = sign(body, secret, int(self._clock.now().timestamp()))
@@ -58,7 +60,7 @@ class ConsoleChannel:
     def __init__(self, out: Callable[[], TextIO] = lambda: sys.stdout) -> None:
         self._out = out
 
-    async def send(self, key: str, body: bytes, style: Style) -> Result:  # noqa: ARG002  a terminal knows no keys
+    async def send(self, key: str, body: bytes, style: Style, trace: str | None) -> Result:  # noqa: ARG002  of no use to a terminal
         text = render(body, style.language, style.timezone)
         try:
             await asyncio.to_thread(self._print, text)

@@ -1,5 +1,6 @@
 """A record of the marks topic as an arrival, a removal, or a fault."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -12,6 +13,9 @@ from schemas.mention import SCHEMA_VERSION, Mention, snowflake_time
 from workers.incidents.change import to_millis
 from workers.incidents.ingest import Arrival
 
+Headers = Sequence[tuple[str, bytes]]
+
+TRACEPARENT_LENGTH: Final = 55  # of W3C Trace Context, version 00
 MAX_REVISION: Final = 1000  # ours: X allows five edits; a number beyond any list is a fault, not a revision
 
 _marks = msgspec.json.Decoder(Mark)
@@ -25,7 +29,7 @@ class _Version(msgspec.Struct):
 _versions = msgspec.json.Decoder(_Version)
 
 
-def decode_mark(value: bytes, rules: dict[str, Burst | None], now: datetime) -> Arrival:
+def decode_mark(value: bytes, rules: Mapping[str, Burst | None], now: datetime, headers: Headers = ()) -> Arrival:
     """Read a mark. Raises RejectedError for what can never be read, NewerSchemaError for what a later release can."""
     if b"\\u0000" in value:
         value = value.replace(b"\\u0000", b"\\ufffd")  # PostgreSQL's text holds no NUL; other writers may send one
@@ -46,7 +50,7 @@ def decode_mark(value: bytes, rules: dict[str, Burst | None], now: datetime) -> 
     rule = rules.get(mention.brand)
     within = rule.within if rule is not None else timedelta(0)
     late = mention.recovered and received - created > within
-    return Arrival(mark, mention, to_millis(created), late)
+    return Arrival(mark, mention, to_millis(created), late, _trace(headers))
 
 
 def refuse_newer(value: bytes) -> None:
@@ -57,6 +61,13 @@ def refuse_newer(value: bytes) -> None:
         return
     if version > SCHEMA_VERSION:
         raise NewerSchemaError(f"schema_version {version} of a later release")
+
+
+def _trace(headers: Headers) -> str | None:
+    for name, value in headers:
+        if name == "traceparent" and len(value) == TRACEPARENT_LENGTH and value.isascii():
+            return value.decode()
+    return None
 
 
 def _moment(written: str | None) -> datetime | None:

@@ -121,7 +121,7 @@ class Delivery:
             if frozen is None or pace.leased_until - self._now() < _LEASE_NEEDED_MS:
                 continue  # not wanted any more; or we slept, and the lease may be another's by the time of the answer
             started = self._now()
-            result = await self._channel(receiver).send(frozen.id, frozen.body, frozen.style)
+            result = await self._channel(receiver).send(frozen.id, frozen.body, frozen.style, frozen.trace)
             if not await self._record(receiver, policy, frozen, result, pace, started):
                 return
 
@@ -189,7 +189,7 @@ class Delivery:
             self.sent += 1
             self._health.moved(0)
             metrics.NOTIFICATION_SECONDS.observe(max(0, self._now() - frozen.first_due_at) / 1000)
-            _log.info("notification_sent", receiver=receiver.name, notification=frozen.id)
+            _log.info("notification_sent", receiver=receiver.name, notification=frozen.id, trace=frozen.trace)
             return
         if state == "failed":
             self.failed += 1
@@ -198,6 +198,7 @@ class Delivery:
             f"notification_{'given_up' if state == 'failed' else 'delayed'}",
             receiver=receiver.name,
             notification=frozen.id,
+            trace=frozen.trace,
             attempt=frozen.attempts + 1,
             failure=result.kind,
             detail=result.detail,

@@ -20,7 +20,7 @@ _FALLBACKS_AT_ONCE: Final = 50
 
 # Due, and not a second one beside a frozen one of the same incident: what that tells is not known yet.
 _DUE: Final = (
-    "SELECT id, incident, reason, state, weight, attempts, first_due_at, frozen_at FROM outbox "
+    "SELECT id, incident, reason, state, weight, attempts, first_due_at, trace FROM outbox "
     "WHERE receiver = :receiver AND due_at <= :now AND state IN ('scheduled', 'frozen') AND NOT (state = 'scheduled' "
     "AND EXISTS (SELECT 1 FROM outbox other WHERE other.incident = outbox.incident "
     "AND other.receiver = outbox.receiver AND other.state = 'frozen' "
@@ -40,7 +40,7 @@ class Due(NamedTuple):
     weight: int
     attempts: int
     first_due_at: Millis
-    frozen_at: Millis | None
+    trace: str | None
 
 
 class Tells(msgspec.Struct, frozen=True):
@@ -65,6 +65,7 @@ class Frozen(NamedTuple):
     id: str
     body: bytes
     style: Style
+    trace: str | None
     tells: list[Tells]
     attempts: int
     first_due_at: Millis
@@ -178,7 +179,7 @@ async def _write_frozen(
             text("UPDATE outbox SET state = 'bundled', frozen_at = :now, carrier = :carrier WHERE id = :id"),
             {"id": other.due.id, "now": now, "carrier": main.id},
         )
-    return Frozen(main.id, body, style, tells, main.attempts, main.first_due_at)
+    return Frozen(main.id, body, style, main.trace, tells, main.attempts, main.first_due_at)
 
 
 async def _frozen(connection: AsyncConnection, identity: str) -> Frozen | None:
@@ -187,7 +188,8 @@ async def _frozen(connection: AsyncConnection, identity: str) -> Frozen | None:
     if row is None:
         return None
     style = Style(row.language, row.timezone)
-    return Frozen(row.id, row.body.encode(), style, _tells.decode(row.told), row.attempts, row.first_due_at)
+    tells = _tells.decode(row.told)
+    return Frozen(row.id, row.body.encode(), style, row.trace, tells, row.attempts, row.first_due_at)
 
 
 async def _cancel(connection: AsyncConnection, identity: str, why: str, now: Millis) -> None:

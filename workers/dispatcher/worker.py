@@ -248,14 +248,14 @@ class DispatcherWorker:
         removals: list[tuple[str, str]] = []
         ends: dict[int, int] = {}
         good = 0
-        now, rules = self._clock.now(), dict(around.rules)
+        now = self._clock.now()
         for partition, records in batch.items():
             for record in records:
                 if record.value is None:
                     removals.append(split_key(record.key or b""))
                 else:
                     try:
-                        arrivals.append(decode_mark(record.value, rules, now))
+                        arrivals.append(decode_mark(record.value, around.rules, now, record.headers))
                     except NewerSchemaError as error:
                         self._block(consumer, partition, record.offset, str(error))
                         break
@@ -294,9 +294,10 @@ class DispatcherWorker:
         _log.error("newer_schema_met", stage=self.name, partition=partition, offset=offset, why=why)
 
     def _count(self, outcome: Outcome, records: int) -> None:
-        self.opened += sum(outcome.opened.values())
-        for scope, number in outcome.opened.items():
-            metrics.INCIDENTS_OPENED.labels(scope).inc(number)
+        self.opened += len(outcome.opened)
+        for incident, trace in outcome.opened:
+            metrics.INCIDENTS_OPENED.labels(incident.scope).inc()
+            _log.info("incident_opened", incident=incident.id, key=incident.key, kind=incident.kind, trace=trace)
         metrics.MARKS_STORED.inc(outcome.stored)
         self.health.moved(records)
 

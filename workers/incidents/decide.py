@@ -57,10 +57,11 @@ def posts_arrived(
     `burst` is the brand's burst that is open, if any; `flared` says that this is a burst in which the rule holds again
     after it had ended. The incident is changed in place.
     """
-    decision = Decision()
+    posts = [*new, *revised]
+    decision = Decision(trace=next((post.trace for post in posts if post.trace), None))
     opened = incident.updated_at == 0
     severity_before = incident.severity
-    _take_over(incident, [*new, *revised], now)
+    _take_over(incident, posts, now)
     if opened:
         decision.events.append(Event("opened", _what(incident)))
     elif incident.severity > severity_before:

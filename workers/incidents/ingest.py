@@ -23,12 +23,16 @@ from workers.store.offsets import swap_offsets
 
 
 class Arrival(NamedTuple):
-    """A mark with its mention decoded, ready to be stored; `late`: recovered, too old for a burst."""
+    """A mark with its mention decoded, ready to be stored.
+
+    `late`: recovered, too old for a burst. `trace`: the W3C traceparent of its record.
+    """
 
     mark: Mark
     mention: Mention
     created_at: Millis
     late: bool
+    trace: str | None = None
 
 
 class Context(NamedTuple):
@@ -45,10 +49,11 @@ class Context(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a batch did: posts new to the store, incidents opened by scope, and the earliest notification due."""
+    """What a batch did: posts new to the store, incidents opened, and when the earliest notification is due."""
 
     stored: int
-    opened: Mapping[str, int]
+    opened: Sequence[tuple[Incident, str | None]]
+    """Each with the trace of the post that opened it."""
     due_at: Millis | None
 
 
@@ -90,11 +95,11 @@ async def ingest(
     The same marks again change nothing. `removals` are brand and id of posts whose record is null.
     """
     await swap_offsets(connection, around.dialect, topic, swaps)
-    stored, opened, dues = 0, Counter[str](), list[Millis]()
+    stored, opened, dues = 0, list[tuple[Incident, str | None]](), list[Millis]()
     for part in _one_revision_each(arrivals):
         new, decided = await _store(connection, around, part)
         stored += new
-        opened.update(i.scope for i, decision in decided if any(e.event == "opened" for e in decision.events))
+        opened += [(i, d.trace) for i, d in decided if any(event.event == "opened" for event in d.events)]
         dues += [notify.due_at for _, decision in decided for notify in decision.notify]
     if removals:
         dues += await remove(connection, around.dialect, removals, around.now)
@@ -194,6 +199,7 @@ def _place(arrival: Arrival, policy: Policy, first: dict[str, int]) -> _Placed:
         incident=None,
         reason=where.reason,
         reasons=mark.reasons,
+        trace=arrival.trace,
         late=arrival.late,
         sample=mention.sample,
     )

@@ -48,6 +48,8 @@ class Post(msgspec.Struct, kw_only=True):
     incident: str | None
     reason: str
     reasons: list[str]
+    trace: str | None
+    """The W3C traceparent of its record: one id from post to notification."""
     late: bool
     """Recovered, and older than a burst looks back: opens an incident, never a burst."""
     sample: bool
@@ -138,6 +140,8 @@ class Decision(msgspec.Struct):
     `cancel` is for what is scheduled, `withdraw` for what is frozen and not delivered yet.
     """
 
+    trace: str | None = None
+    """Of the post that led to the notifications."""
     notify: list[Notify] = []
     cancel: dict[str, str] = {}
     withdraw: dict[str, str] = {}

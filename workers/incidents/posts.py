@@ -13,7 +13,8 @@ from workers.store.bulk import Rows
 
 _POSTS = Rows.of(
     brand="text", id="text", revision="integer", kind="text", severity="integer", influence="integer", lang="text",
-    created_at="bigint", arrival="bigint", author="text", root="text", incident="text", reason="text", body="text",
+    created_at="bigint", arrival="bigint", author="text", root="text", incident="text", reason="text", trace="text",
+    body="text",
 )  # fmt: skip
 _BRANDS = Rows.of(brand="text", added="bigint")
 _KEYS = Rows.of(brand="text", id="text")
@@ -55,7 +56,7 @@ async def insert(connection: AsyncConnection, dialect: str, posts: Sequence[Post
     """Insert posts, none twice and none that was removed; returns the keys of those that are new."""
     rows = [
         (p.brand, p.id, p.revision, p.kind, p.severity, p.influence, p.lang, p.created_at, p.arrival, p.author, p.root,
-         p.incident, p.reason, body)
+         p.incident, p.reason, p.trace, body)
         for p, body in zip(posts, bodies, strict=True)
     ]  # fmt: skip
     found = await connection.execute(
@@ -89,10 +90,10 @@ async def revise(connection: AsyncConnection, dialect: str, posts: Sequence[Post
         return
     rows = [
         (p.brand, p.id, p.revision, p.kind, p.severity, p.influence, p.lang, p.created_at, p.arrival, p.author, p.root,
-         p.incident, p.reason, body)
+         p.incident, p.reason, p.trace, body)
         for p, body in zip(posts, bodies, strict=True)
     ]  # fmt: skip
-    changed = ("revision", "kind", "severity", "influence", "lang", "arrival", "incident", "reason", "body")
+    changed = ("revision", "kind", "severity", "influence", "lang", "arrival", "incident", "reason", "trace", "body")
     await connection.execute(
         text(
             f"UPDATE posts SET {', '.join(f'{name} = r.{name}' for name in changed)} FROM {_POSTS.source(dialect)} "

@@ -25,7 +25,15 @@ _INCIDENTS = Rows.of(
 )  # fmt: skip
 _EVENTS = Rows.of(incident="text", at="bigint", event="text", actor="text", reason="text")
 _OUTBOX = Rows.of(
-    id="text", incident="text", receiver="text", reason="text", why="text", weight="integer", now="bigint", due="bigint"
+    id="text",
+    incident="text",
+    receiver="text",
+    reason="text",
+    why="text",
+    weight="integer",
+    now="bigint",
+    due="bigint",
+    trace="text",
 )
 _CANCELS = Rows.of(incident="text", receiver="text", now="bigint", detail="text")
 _KEPT: Final = {"id", "key", "scope", "brand", "desk", "opened_at"}  # never change once an incident is there
@@ -206,7 +214,7 @@ async def _schedule(
     connection: AsyncConnection, dialect: str, decided: Iterable[tuple[Incident, Decision]], now: Millis
 ) -> None:
     rows = [
-        (new_idempotency_key(), i.id, n.receiver, n.reason, n.why, i.severity, now, n.due_at)
+        (new_idempotency_key(), i.id, n.receiver, n.reason, n.why, i.severity, now, n.due_at, decision.trace)
         for i, decision in decided
         for n in decision.notify
     ]
@@ -214,11 +222,11 @@ async def _schedule(
         await connection.execute(
             text(
                 "INSERT INTO outbox (id, incident, receiver, reason, why, state, weight, created_at, first_due_at, "
-                "due_at, attempts) SELECT r.id, r.incident, r.receiver, r.reason, r.why, 'scheduled', r.weight, r.now, "
-                f"r.due, r.due, 0 FROM {_OUTBOX.source(dialect)} WHERE true "
+                "due_at, attempts, trace) SELECT r.id, r.incident, r.receiver, r.reason, r.why, 'scheduled', r.weight, "
+                f"r.now, r.due, r.due, 0, r.trace FROM {_OUTBOX.source(dialect)} WHERE true "
                 "ON CONFLICT (incident, receiver) WHERE state = 'scheduled' DO UPDATE SET reason = excluded.reason, "
                 "why = excluded.why, weight = excluded.weight, first_due_at = excluded.first_due_at, "
-                "due_at = excluded.due_at"
+                "due_at = excluded.due_at, trace = COALESCE(outbox.trace, excluded.trace)"
             ),
             _OUTBOX.bind(dialect, rows),
         )

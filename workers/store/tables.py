@@ -47,6 +47,7 @@ posts = Table(
     Column("root", Text, nullable=False),
     Column("incident", Text),
     Column("reason", Text, nullable=False),
+    Column("trace", Text),  # W3C traceparent of its record
     Column("body", Text, nullable=False),
     PrimaryKeyConstraint("brand", "id"),
     Index("posts_by_incident", "incident", "arrival", postgresql_where=text("incident IS NOT NULL")),
@@ -175,7 +176,7 @@ outbox = Table(
     Column("timezone", Text),
     Column("told", Text),  # JSON: what the receiver will have been told once this is sent
     Column("carrier", Text),
-    Column("fallback_of", Text),
+    Column("trace", Text),  # W3C traceparent of the post that led to it: one id from post to notification
     Column("fallback_at", BigInteger),  # when its fallback was told
     Column("detail", Text),  # the last failure, or why it was cancelled
     Index("outbox_due", "due_at", postgresql_where=text("state IN ('scheduled', 'frozen')"),

@@ -12,7 +12,7 @@ from workers.store import Store
 async def test_a_complaint_opens_an_incident_and_schedules_the_first_notification(store: Store) -> None:
     scene = Scene(store)
     outcome = await scene.arrive(arrival(id="100", conversation_id="90"))
-    assert (outcome.stored, dict(outcome.opened)) == (1, {"root": 1})
+    assert (outcome.stored, [i.key for i, _ in outcome.opened]) == (1, ["acme/care/90"])
     incident = await scene.incident("acme/care/90")
     assert (incident.status, incident.kind, incident.post_count, incident.author_count) == ("firing", "complaint", 1, 1)
     assert await scene.pending(incident.id) == [("desk", "first", 30.0)]
@@ -24,7 +24,7 @@ async def test_the_same_marks_again_change_nothing(store: Store) -> None:
     await scene.arrive(*marks)
     before = await scene.rows("SELECT * FROM incidents ORDER BY key"), await scene.rows("SELECT * FROM minutes")
     outcome = await scene.arrive(*marks, now=at(5))
-    assert (outcome.stored, dict(outcome.opened)) == (0, {})
+    assert (outcome.stored, outcome.opened) == (0, [])
     assert (
         await scene.rows("SELECT * FROM incidents ORDER BY key"),
         await scene.rows("SELECT * FROM minutes"),
