@@ -186,10 +186,10 @@ def throughput(kind: str, *, shipped: bool, posts: int = POSTS) -> dict[str, Any
         first = next(count for _, count in samples if count > 0)
         seconds = samples[-1][0] - begun
         return {
-            "posts/s": round((posts - first) / max(seconds, 0.001)),
-            "CPU µs a post": {n: round((s - before.get(n, 0)) / posts * 1e6) for n, s in pipeline.cpu().items()},
+            "rate": round((posts - first) / max(seconds, 0.001)),
+            "cpu": {n: round((s - before.get(n, 0)) / posts * 1e6) for n, s in pipeline.cpu().items()},
             "webhooks": len(sink.delivered),
-            "memory MB": {name: round(mb) for name, mb in pipeline.memory().items()},
+            "memory": {name: round(mb) for name, mb in pipeline.memory().items()},
         }
 
 
@@ -209,9 +209,8 @@ def latency(kind: str, *, shipped: bool) -> dict[str, Any]:
         late = sorted((arrived[i] - at) * 1000 for i, at in written.items() if i in arrived)
         at = statistics.quantiles(late, n=100)
         return {
-            "sent": len(written), "arrived": len(late), "p50 ms": round(at[49], 1), "p95 ms": round(at[94], 1),
-            "p99 ms": round(at[98], 1), "max ms": round(late[-1], 1),
-            "memory MB": {name: round(mb) for name, mb in pipeline.memory().items()},
+            "sent": len(written), "arrived": len(late), "p50": round(at[49], 1), "p95": round(at[94], 1),
+            "p99": round(at[98], 1), "max": round(late[-1], 1),
         }  # fmt: skip
 
 
@@ -227,13 +226,36 @@ def _feed(process: Process, written: dict[str, float]) -> None:
             written[json.loads(text)["data"]["id"]] = at
 
 
+def measure(kind: str, *, shipped: bool = False) -> str:
+    """Throughput and latency of a whole pipeline, as Markdown."""
+    fast = throughput(kind, shipped=shipped, posts=posts_of(shipped))
+    late = latency(kind, shipped=shipped)
+    lines = [
+        f"| whole pipeline on {kind}, {'shipped' if shipped else 'one-word'} classifier | |",
+        "|---|---|",
+        f"| posts/s, line to store ({posts_of(shipped):,} posts, 10 % complaints over {ROOTS:,} roots) | {fast['rate']:,} |",
+        f"| webhooks delivered meanwhile | {fast['webhooks']:,} |",
+        f"| CPU, µs a post (start-up included) | {_listed(fast['cpu'])} |",
+        f"| most memory, MB | {_listed(fast['memory'])} |",
+        f"| line in to webhook out at {PACE} posts/s, ms | p50 {late['p50']}, p95 {late['p95']}, p99 {late['p99']}, "
+        f"max {late['max']} ({late['arrived']:,} of {late['sent']:,} arrived) |",
+    ]
+    return "\n".join(lines)
+
+
+def posts_of(shipped: bool) -> int:
+    """How many posts are measured: the shipped classifier needs longer for each."""
+    return POSTS // 3 if shipped else POSTS
+
+
+def _listed(values: dict[str, int]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())
+
+
 def main(arguments: list[str]) -> None:
     kinds = [kind for kind in ("kafka", "embedded") if kind in arguments] or ["kafka", "embedded"]
-    shipped = "--shipped" in arguments
-    print(f"Whole pipeline, {'shipped' if shipped else 'one-word'} classifier, broker and store on the same two cores")
     for kind in kinds:
-        print(f"{kind}: throughput {throughput(kind, shipped=shipped, posts=POSTS if not shipped else POSTS // 3)}")
-        print(f"{kind}: latency at {PACE} posts/s {latency(kind, shipped=shipped)}", flush=True)
+        print(measure(kind, shipped="--shipped" in arguments), flush=True)
 
 
 if __name__ == "__main__":
