@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "classify": ("classify", "Classify texts, one JSON line each."),
     "topics": ("topics", "Create and list the topics."),
     "purge": ("purge", "Remove posts for good, everywhere."),
+    "x-simulator": ("x_simulator", "Play X on this machine, for a try without an account."),
 }
 
 

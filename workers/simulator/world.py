@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -43,6 +43,7 @@ class World:
         self.connections: dict[int, Connection] = {}
         self.ghosts: set[int] = set()
         self.requests: deque[Handled] = deque(maxlen=_KEPT_REQUESTS)
+        self.on_handled: Callable[[Handled], None] | None = None
         self.offered: list[Post] = []
         """Every post and every revision, in the order they were written."""
         self.matched: dict[int, tuple[str, ...]] = {}
@@ -143,7 +144,10 @@ class World:
 
     def handled(self, endpoint: str, method: str, status: int) -> None:
         """Note a request."""
-        self.requests.append(Handled(self.clock.monotonic(), endpoint, method, status))
+        handled = Handled(self.clock.monotonic(), endpoint, method, status)
+        self.requests.append(handled)
+        if self.on_handled is not None:
+            self.on_handled(handled)
 
     def connects(self) -> list[float]:
         """When the stream was asked for, whatever came of it: X's limit counts these."""
