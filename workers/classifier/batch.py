@@ -71,20 +71,28 @@ def mark_batch(classifier: Marker, records: Sequence[Record], own: OwnAccounts, 
     """Marks for these mentions, in their order; `partitions` is how many the marks' topic has."""
     handled, posts, bad, newer = _read_all(records)
     good = handled if not bad else _good(handled, bad)
-    marked = Marked(handled, [], [], bad, newer)
-    verdicts = iter(classifier.classify([post for post in posts if post is not None]))
+    verdicts = _verdicts(classifier, posts, own)
     version = classifier.version
-    for record, post in zip(good, posts, strict=True):
-        if post is None:
-            marked.outgoing.append(_removal(record, partitions))
-            marked.kinds.append(None)
-            continue
-        verdict = next(verdicts)
-        if own and _is_own(post, own):
-            verdict = own_post(verdict)
-        marked.outgoing.append(_mark(record, post, verdict, version, partitions))
-        marked.kinds.append(verdict.kind)
-    return marked
+    outgoing = [
+        _removal(record, partitions)
+        if post is None or verdict is None
+        else _mark(record, post, verdict, version, partitions)
+        for record, post, verdict in zip(good, posts, verdicts, strict=True)
+    ]
+    kinds = [None if verdict is None else verdict.kind for verdict in verdicts]
+    return Marked(handled, outgoing, kinds, bad, newer)
+
+
+def _verdicts(classifier: Marker, posts: Sequence[MentionPost | None], own: OwnAccounts) -> list[Verdict | None]:
+    """A verdict for each post; None for a removed one."""
+    there = [post for post in posts if post is not None]
+    said = classifier.classify(there)
+    if own:
+        said = [own_post(verdict) if _is_own(post, own) else verdict for post, verdict in zip(there, said, strict=True)]
+    if len(there) == len(posts):
+        return [*said]
+    following = iter(said)
+    return [None if post is None else next(following) for post in posts]
 
 
 _Read = tuple[Sequence[Record], list[MentionPost | None], list[Bad], dict[int, int]]

@@ -123,12 +123,11 @@ class ClassifierWorker:
             await self._published()
             await self._put_damage_aside(consumer, damage)
             return
-        records = [record for of_partition in found.values() for record in of_partition]
-        if not records:
+        if not found:
             return
         self._begin()
         try:
-            await self._handle(consumer, executor, records)
+            await self._handle(consumer, executor, found)
         except (_Dropped, FencedError):
             self._count_drop()
             self._end()
@@ -136,9 +135,13 @@ class ClassifierWorker:
             self._end()
             raise
 
-    async def _handle(self, consumer: Consumer, executor: ThreadPoolExecutor, records: list[Record]) -> None:
+    async def _handle(
+        self, consumer: Consumer, executor: ThreadPoolExecutor, found: Mapping[int, Sequence[Record]]
+    ) -> None:
         """Classify in the thread, then write and commit beside the next poll."""
         generation = self._generation
+        records = [record for of_partition in found.values() for record in of_partition]
+        ends = {partition: of_partition[-1].offset + 1 for partition, of_partition in found.items()}
         if self._files.brands is not self._brands:
             self._brands = self._files.brands
             self._own = {brand.id: frozenset(brand.own) for brand in self._brands if brand.own}
@@ -150,13 +153,13 @@ class ClassifierWorker:
         self._check(generation)
         if marked.newer:
             self._block(consumer, marked.newer)
-        self._publishing = asyncio.create_task(self._publish(consumer, marked, generation), name="classifier-publish")
+        publish = self._publish(consumer, marked, ends | marked.newer, generation)
+        self._publishing = asyncio.create_task(publish, name="classifier-publish")
 
-    async def _publish(self, consumer: Consumer, marked: Marked, generation: int) -> None:
+    async def _publish(self, consumer: Consumer, marked: Marked, ends: dict[int, int], generation: int) -> None:
         """Marks, then dead letters, then offsets: nothing is passed over that the log has not acknowledged."""
         try:
             marked = await self._produce(marked, generation)
-            ends = {record.partition: record.offset + 1 for record in marked.handled} | marked.newer
             try:
                 await self._put_aside(marked, ends)
             except StopError:
