@@ -75,6 +75,7 @@ async def _show(settings: Settings, ids: set[str], payload: bool) -> None:
         letters, failed = await _chosen(house, ids)
         for row in failed:
             print_json(_notification(row))
+        sys.stdout.flush()  # what goes to its buffer must come after what was printed
         async for letter in whole_letters(house.log, TOPICS, letters):
             if payload:
                 sys.stdout.buffer.write((letter.content or b"").rstrip(b"\n") + b"\n")

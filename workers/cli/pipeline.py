@@ -20,6 +20,7 @@ from workers.cli.source_choice import SourceName
 from workers.cli.stages import STAGES
 from workers.dispatcher.worker import DispatcherWorker
 from workers.incidents.change import to_millis
+from workers.runtime import metrics
 from workers.runtime.clock import Clock
 from workers.runtime.dead_letters import DeadLetters
 from workers.runtime.health import StageHealth
@@ -133,8 +134,10 @@ async def _sample_started_at(house: House) -> datetime:
 
 
 def _changed() -> None:
+    metrics.CONFIGURATION_REFUSED.set(0)
     _log.info("configuration_changed")
 
 
 def _refused(faults: list[Fault]) -> None:
+    metrics.CONFIGURATION_REFUSED.set(1)
     _log.error("configuration_refused", kept="the files as they were before", faults=[str(fault) for fault in faults])

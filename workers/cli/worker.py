@@ -59,8 +59,10 @@ async def _work(settings: Settings, files: Files, stage: str) -> int:
     async def build(resources: AsyncExitStack) -> Program:
         with pipeline.waiting("kafka and the store, or `hikeshi init`"):
             house = await patiently(lambda: enter_house(settings, resources), clock, seconds=None)
-            await patiently(lambda: check_prepared(house.log, house.store), clock, seconds=None)
-        await pipeline.build(house, source)
+            # The stream and the classifier go on without the store, so they start without it too.
+            store = house.store if stage == "dispatcher" else None
+            await patiently(lambda: check_prepared(house.log, store), clock, seconds=None)
+            await patiently(lambda: pipeline.build(house, source), clock, seconds=None)
         return Program(stages=pipeline.stages, background=[pipeline.watch_files], report_worker=pipeline.report_worker)
 
     return await serve(pipeline.healths, build, service_options(settings, port=0, stay=True), clock)

@@ -23,12 +23,24 @@ DEAD_LETTERS: Final = Counter("hikeshi_dead_letters", "Records put aside as dead
 HEARTBEATS: Final = Counter(
     "hikeshi_heartbeats", "Calls of the heartbeat URL, by outcome (sent, failed, withheld).", ["outcome"]
 )
+CONFIGURATION_REFUSED: Final = Gauge(
+    "hikeshi_configuration_refused", "1 while a changed file is refused and the one before it is in force."
+)
 
 # Stream
 POSTS_READ: Final = Counter(
     "hikeshi_posts_read", "Posts and lines read at the source, by what they were counted as.", ["outcome"]
 )
 MENTIONS_PUBLISHED: Final = Counter("hikeshi_mentions_published", "Mentions that the log acknowledged.")
+X_CONNECTS: Final = Counter("hikeshi_x_connects", "Connections asked of X's stream; its quota is 50 in 15 minutes.")
+X_DISCONNECTS: Final = Counter("hikeshi_x_disconnects", "Connections that failed or ended, by cause.", ["cause"])
+X_DEAF_SECONDS: Final = Gauge("hikeshi_x_deaf_seconds", "Since the last byte of X's stream, heartbeats included.")
+X_POSTS_BILLED: Final = Counter("hikeshi_x_posts_billed", "Posts that X bills: each once a UTC day.")
+X_SPENT_TODAY: Final = Gauge("hikeshi_x_spent_today_usd", "What this UTC day's posts cost, in dollars.")
+X_POSTS_RECOVERED: Final = Counter("hikeshi_x_posts_recovered", "Posts that a search found after a gap of the stream.")
+X_POSTS_GIVEN_UP: Final = Counter(
+    "hikeshi_x_posts_given_up", "Posts of a gap that a search's budget didn't reach, as far as can be told."
+)
 
 # Classifier
 MARKS_PUBLISHED: Final = Counter("hikeshi_marks_published", "Marks that the log acknowledged, by kind.", ["kind"])

@@ -143,6 +143,27 @@ def test_a_receiver_that_keeps_failing_ends_with_1_and_is_counted_as_pending(sce
     assert summary["notifications"] == {"sent": 0, "failed": 0, "pending": 1}
 
 
+def test_topics_made_anew_are_refused_until_the_offsets_are_reset_and_then_nothing_comes_twice(scene: Scene) -> None:
+    scene.write("routes.yaml", "receivers:\n  - name: terminal\n    console: {}\nroute:\n  receivers: [terminal]\n"
+                "  group_wait: 0s\n")  # fmt: skip
+    file = scene.folder / "posts.jsonl"
+    file.write_text("".join(line(text, sequence=n) + "\n" for n, text in enumerate(COMPLAINTS)))
+    scene.replay(file)
+    before = scene.incidents()
+    for part in scene.data.glob("log.db*"):
+        part.unlink()
+    (scene.folder / "one.jsonl").write_text(line(COMPLAINTS[0]) + "\n")
+    refused = scene.hikeshi("run", "--source", "replay", "--file", "one.jsonl", "--until-idle")
+    assert refused.returncode == 2
+    assert "topics create --reset-offsets" in refused.stderr
+    assert scene.hikeshi("topics", "create", "--reset-offsets").returncode == 0
+    summary = scene.replay(file)
+    assert summary["notifications"]["sent"] == 0
+    assert [row["post_count"] for row in scene.incidents()] == [row["post_count"] for row in before]
+    topics = {row["topic"]: row["records"] for row in scene.rows("topics", "list")}
+    assert topics["hikeshi.mentions.v1"] == topics["hikeshi.marks.v1"] == len(COMPLAINTS)
+
+
 def test_check_reaches_receivers_and_sends_on_request(scene: Scene) -> None:
     with Sink(secret="s") as sink:
         scene.write("routes.yaml", routes(sink.url, secret="s"))
