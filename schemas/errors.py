@@ -9,6 +9,10 @@ class ConfigurationError(HikeshiError):
     """The user must mend something: files, names, secrets, a port or folder in use. Exit status 2."""
 
 
+class RefusedError(HikeshiError):
+    """X refuses us: the token, the plan or the rules must be mended. Exit status 3, before the first connection."""
+
+
 class UnavailableError(HikeshiError):
     """A dependency is away or slow: wait and try again. Never a reason to skip anything."""
 

@@ -30,10 +30,11 @@ class Mention(msgspec.Struct, kw_only=True):
     """One post about one brand.
 
     `id` is the post's identity: the first id of its edit list; `revision` the position of this text in that list,
-    0 for the original. `match` says why the post is here: keyword, handle, reply, quote or source-only. `text` is the
-    text that was matched: the full text of a long post, the original's of a retweet. `root` is what posts of one
-    incident have in common: the retweeted post, else the quoted one, else the conversation, else the post replied to,
-    else the post itself. `created_at` and `received_at` are RFC 3339 in UTC.
+    0 for the original. `match` says why the post is here: keyword, handle, reply, quote (of one of our accounts),
+    source-only, or revision (an edit that no longer matches). `text` is the text that was matched: the full text of a
+    long post, the original's of a retweet. `root` is what posts of one incident have in common: the retweeted post,
+    else the quoted one, else the conversation, else the post replied to, else the post itself. `created_at` and
+    `received_at` are RFC 3339 in UTC.
     """
 
     schema_version: int = SCHEMA_VERSION
