@@ -19,6 +19,7 @@ class Archive:
         self._posts: dict[int, Post] = {}
         self._ids: list[int] = []
         self._superseded: set[int] = set()
+        self._revisions: dict[int, list[int]] = {}
         self.removed: dict[int, tuple[Removal, datetime]] = {}
         self.spread: dict[int, dict[Kind, int]] = {}
         """How often a post was retweeted, quoted and answered."""
@@ -73,7 +74,8 @@ class Archive:
         return post
 
     def edit(self, post: Post, text: str, at: datetime) -> Post:
-        """A new revision of a post, under a new id."""
+        """A new revision of a post, under a new id; it follows the latest one."""
+        post = self._posts[self._revisions[post.original_id][-1]]
         at = _to_the_millisecond(at)
         post_id = self.new_id(at)
         edited = replace(post, id=post_id, text=text, created_at=at, history=(*post.history, post_id))
@@ -83,13 +85,21 @@ class Archive:
 
     def remove(self, post_id: int, reason: Removal, at: datetime) -> None:
         """Take a post away, in every revision."""
-        post = self._posts[post_id]
-        for known in {*post.history, post_id}:
+        for known in self._revisions[self._posts[post_id].original_id]:
             self.removed[known] = (reason, at)
 
     def get(self, post_id: int) -> Post | None:
         """The post of this id, unless it is gone."""
         return None if post_id in self.removed else self._posts.get(post_id)
+
+    def forget(self, post_id: int) -> None:
+        """Let a post never have been: memory has an end."""
+        post = self._posts.pop(post_id)
+        del self._ids[bisect_left(self._ids, post_id)]
+        self._superseded.discard(post_id)
+        self._revisions.pop(post.original_id, None)
+        self.removed.pop(post_id, None)
+        self.spread.pop(post_id, None)
 
     def newest_first(self, above: int, below: int) -> Iterator[Post]:
         """The latest revisions of what is left, with ids between the two (both exclusive)."""
@@ -101,6 +111,7 @@ class Archive:
 
     def _add(self, post: Post) -> None:
         self._posts[post.id] = post
+        self._revisions.setdefault(post.original_id, []).append(post.id)
         if self._ids and post.id < self._ids[-1]:
             insort(self._ids, post.id)
         else:

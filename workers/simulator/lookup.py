@@ -8,7 +8,7 @@ from aiohttp import web
 from workers.simulator.gate import answer, guarded
 from workers.simulator.parameters import ParameterError, number, only, refuse
 from workers.simulator.post import Post
-from workers.simulator.problems import Problem, not_found
+from workers.simulator.problems import Problem, not_found, not_shown
 from workers.simulator.render import Renderer, view
 from workers.simulator.world import World
 
@@ -27,7 +27,10 @@ def routes(world: World) -> list[web.RouteDef]:
             days = number(request.query, "days", 7, 1, 90)
         except ParameterError as error:
             return answer(error.problem)
-        return web.json_response({"data": _usage(world, days)})
+        data = _usage(world, days)
+        if asked := request.query.get("usage.fields"):
+            data = {name: value for name, value in data.items() if name in asked.split(",")}
+        return web.json_response({"data": data})
 
     return [
         web.get("/2/tweets", guarded(world, "lookup", posts)),
@@ -45,17 +48,18 @@ def _posts(world: World, request: web.Request) -> dict[str, Any]:
     if not 1 <= len(ids) <= 100 or not all(re.fullmatch(r"[0-9]{1,19}", post_id) for post_id in ids):
         raise refuse("ids", "The `ids` query parameter must hold 1 to 100 ids", ",".join(ids)[:200])
     found: list[Post] = []
-    missing: list[str] = []
+    missing: list[dict[str, Any]] = []
     for post_id in dict.fromkeys(ids):
         post = world.archive.get(int(post_id))
         if post is None:
-            missing.append(post_id)
+            reason, _ = world.archive.removed.get(int(post_id), ("deleted", None))
+            missing.append((not_shown if reason == "protected" else not_found)("ids", post_id))
         else:
             found.append(post)
             world.meter.read(post.id)
     body = Renderer(world.archive, shown).answer(found)
     if missing:
-        body.setdefault("errors", []).extend(not_found("ids", post_id) for post_id in missing)
+        body.setdefault("errors", []).extend(missing)
     if not found:
         del body["data"]
     return body

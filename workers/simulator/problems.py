@@ -46,6 +46,15 @@ def not_found(parameter: str, post_id: str) -> dict[str, Any]:
     }
 
 
+def not_shown(parameter: str, post_id: str) -> dict[str, Any]:
+    """An entry of `errors` for a post that is there but not for us: its author protects it."""
+    return not_found(parameter, post_id) | {
+        "title": "Authorization Error",
+        "detail": f"Sorry, you are not authorized to see the Tweet with {parameter}: [{post_id}].",
+        "type": _TYPE + "not-authorized-for-resource",
+    }
+
+
 UNAUTHORIZED: Final = plain(401, "Unauthorized")
 TOO_MANY_REQUESTS: Final = plain(429, "Too Many Requests")
 FORBIDDEN: Final = problem(

@@ -6,13 +6,22 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 # Operators that may stand alone, those that need one of them beside, and those that only the stream knows.
-STANDALONE: Final = frozenset({"keyword", "phrase", "hashtag", "mention", "cashtag", "from", "to", "retweets_of",
-                               "conversation_id", "url"})  # fmt: skip
+STANDALONE: Final = frozenset(
+    {"keyword", "phrase", "hashtag", "mention", "cashtag", "from", "to", "retweets_of", "conversation_id", "url"}
+)
 CONJUNCTION: Final = frozenset({"lang", "is", "has"})
 STREAM_ONLY: Final = frozenset({"followers_count", "min_followers"})
-_IS: Final = frozenset({"retweet", "reply", "quote", "verified"})
-_HAS: Final = frozenset({"hashtags", "cashtags", "links", "mentions", "media", "images", "videos"})
+_IS: Final = frozenset({"retweet", "reply", "quote", "verified", "nullcast"})
+_HAS: Final = frozenset({"hashtags", "cashtags", "links", "mentions", "media", "images", "video_link", "geo"})
+_BARE: Final = frozenset({"keyword", "phrase", "hashtag", "mention", "cashtag"})  # written without their names
 _SIGNS: Final = {"#": "hashtag", "＃": "hashtag", "@": "mention", "＠": "mention", "$": "cashtag"}
+_NAME: Final = re.compile(r"[A-Za-z0-9_]{1,15}")
+_TAG: Final = re.compile(r"\w*[^\W\d]\w*")
+_TICKER: Final = re.compile(r"[A-Za-z]{1,6}([._][A-Za-z]{1,2})?")
+_LANGUAGE: Final = re.compile(  # those that X documents; neither und nor qst is among them
+    "am|ar|bg|bn|ca|cs|da|de|el|en|es|et|eu|fa|fi|fr|gu|hi|hr|hu|hy|in|it|iw|ja|ka|kn|ko|lt|lv|ml|mr|nl|no|pl|pt|ro|ru"
+    "|sk|sl|sr|sv|ta|te|th|tr|uk|ur|vi|zh-CN|zh-TW"
+)
 _DEEPEST: Final = 50  # groups in groups: ours, so that no rule can exhaust the stack
 
 _TOKENS: Final = re.compile(
@@ -124,24 +133,31 @@ def _term(found: re.Match[str], *, stream: bool) -> Term:
         if phrase is not None:
             return Term("phrase", phrase)
         if word[0] in _SIGNS and len(word) > 1:
-            return Term(_SIGNS[word[0]], word[1:])
+            return _signed(word)
         if word == "-":
             raise QueryError("`-` must stand directly before what it negates")
         return Term("keyword", word)
     if operator in STREAM_ONLY and not stream:
         raise QueryError(f"the operator `{operator}:` exists on the stream only")
-    if operator not in STANDALONE | CONJUNCTION | STREAM_ONLY or operator in {
-        "keyword",
-        "phrase",
-        "hashtag",
-        "mention",
-    }:
+    if operator not in (STANDALONE | CONJUNCTION | STREAM_ONLY) - _BARE:
         raise QueryError(f"there is no operator `{operator}:`; quote the text if a colon is part of it")
     known = {"is": _IS, "has": _HAS}.get(operator)
     if known is not None and value not in known:
         raise QueryError(f"`{operator}:{value}` is not one of {', '.join(sorted(known))}")
+    if operator in {"from", "to", "retweets_of"} and not _NAME.fullmatch(value.removeprefix("@")):
+        raise QueryError(f"`{value}` is no username")
+    if operator == "lang" and not _LANGUAGE.fullmatch(value):
+        raise QueryError(f"`{value}` is no language that X knows")
     if operator in STREAM_ONLY and not re.fullmatch(r"\d+(\.\.\d+)?", value):
         raise QueryError(f"`{operator}:` takes a number, or two with `..` between")
+    return Term(operator, value)
+
+
+def _signed(word: str) -> Term:
+    operator, value = _SIGNS[word[0]], word[1:]
+    pattern = {"hashtag": _TAG, "mention": _NAME, "cashtag": _TICKER}[operator]
+    if not pattern.fullmatch(value):
+        raise QueryError(f"`{word}` is no {operator}")
     return Term(operator, value)
 
 
@@ -167,7 +183,7 @@ class _Reader:
         while (token := self.peek()) is not None and token.kind in {"open", "term"}:
             self._place += 1
             node = token.term if token.term is not None else self._group(depth + 1)
-            nodes.append(Not(node) if token.negated else node)
+            nodes.append(_signed_node(node, negated=token.negated, group=token.kind == "open"))
         if not nodes:
             raise QueryError("something is missing beside OR or inside ( )")
         return nodes[0] if len(nodes) == 1 else And(tuple(nodes))
@@ -181,6 +197,14 @@ class _Reader:
             raise QueryError("a `(` is never closed")
         self._place += 1
         return node
+
+
+def _signed_node(node: Node, *, negated: bool, group: bool) -> Node:
+    if negated and group:
+        raise QueryError("a group can't be negated: negate each operator in it")
+    if node == Term("is", "nullcast") and not negated:
+        raise QueryError("`is:nullcast` must be negated")
+    return Not(node) if negated else node
 
 
 def _stands(node: Node) -> bool:

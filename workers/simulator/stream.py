@@ -8,6 +8,7 @@ from workers.simulator.connection import Connection
 from workers.simulator.faults import Fault
 from workers.simulator.feed import Feed
 from workers.simulator.gate import NOTED, answer, guarded
+from workers.simulator.parameters import ParameterError, only
 from workers.simulator.problems import NO_RULES, TOO_MANY_CONNECTIONS, Problem
 from workers.simulator.render import view
 from workers.simulator.world import World
@@ -18,6 +19,10 @@ def routes(world: World) -> list[web.RouteDef]:
     numbers = itertools.count(1)
 
     async def stream(request: web.Request) -> web.StreamResponse:
+        try:
+            only(request.query, [])  # backfill is for Enterprise
+        except ParameterError as error:
+            return answer(error.problem)
         shown = view(request.query, ["tweet"])  # the streams keep the old names
         if isinstance(shown, Problem):
             return answer(shown)

@@ -18,6 +18,7 @@ from workers.simulator.plan import Plan
 from workers.simulator.post import Post, User
 from workers.simulator.rules import Rule, Rules
 
+_KEPT_POSTS: Final = 500_000  # ours: half an hour of all that X sends to one account, in a GB of memory
 _KEPT_REQUESTS: Final = 100_000  # ours: enough for a test of an hour, and no leak in a simulator left running
 
 
@@ -44,8 +45,8 @@ class World:
         self.ghosts: set[int] = set()
         self.requests: deque[Handled] = deque(maxlen=_KEPT_REQUESTS)
         self.on_handled: Callable[[Handled], None] | None = None
-        self.offered: list[Post] = []
-        """Every post and every revision, in the order they were written."""
+        self.offered: deque[Post] = deque()
+        """Every post and every revision, in the order they were written; the oldest are forgotten at last."""
         self.matched: dict[int, tuple[str, ...]] = {}
         """By post id, the rules that matched it when it was written; X owes these to a client that listens."""
         self.sent: Counter[int] = Counter()
@@ -165,6 +166,8 @@ class World:
 
     def _publish(self, post: Post, *, live: bool) -> None:
         self.offered.append(post)
+        if len(self.offered) > _KEPT_POSTS:
+            self._forget(self.offered.popleft().id)
         rules = self.matching(post)
         self.matched[post.id] = tuple(rule.id for rule in rules)
         if not (live and rules):
@@ -174,6 +177,11 @@ class World:
             asyncio.get_running_loop().call_later(delay, self._deliver, post, rules)
         else:
             self._deliver(post, rules)
+
+    def _forget(self, post_id: int) -> None:
+        self.archive.forget(post_id)
+        self.matched.pop(post_id, None)
+        self.sent.pop(post_id, None)
 
     def _deliver(self, post: Post, rules: list[Rule]) -> None:
         for connection in self.connections.values():
