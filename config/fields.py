@@ -146,5 +146,6 @@ BrandId = Annotated[str, AfterValidator(_brand_id)]
 WebAddress = Annotated[str, AfterValidator(checked_web_address)]
 Text = Annotated[str, AfterValidator(_text)]
 ServerList = Annotated[str, AfterValidator(_server_list)]
+Whole = Annotated[int, BeforeValidator(_number_alone)]
 Port = Annotated[int, BeforeValidator(_number_alone), AfterValidator(_port)]
 ONE_OR_MORE: Final = _OneOrMore()

@@ -121,8 +121,8 @@ VARIABLES = {
         ["LANGUAGE_FILE: unknown setting; did you mean `HIKESHI_LANGUAGE`?"],
     ),
     "later releases": (
-        {"X__DAILY_POSTS": "1", "X__BASE_URL": "https://x", "CONSOLE__PORT": "1", "CONSOLE__SECRET_FILE": "x"},
-        [f"{name}: {LATER}" for name in ("X__DAILY_POSTS", "X__BASE_URL", "CONSOLE__PORT", "CONSOLE__SECRET_FILE")],
+        {"CONSOLE__PORT": "1", "CONSOLE__SECRET_FILE": "x"},
+        [f"{name}: {LATER}" for name in ("CONSOLE__PORT", "CONSOLE__SECRET_FILE")],
     ),
     "secret file missing": (
         {"SENTRY__DSN_FILE": "/no-such"},
@@ -265,12 +265,8 @@ FILES = {
         ],
     ),
     "later releases": (
-        "x:\n  daily_posts: 1\nconsole: {port: 1}\n",
-        [
-            "2: x.daily_posts: this release does not act on it yet (the connection to X); "
-            "remove it, or run a release that does",
-            f"3: console: {LATER}",
-        ],
+        "console: {port: 1}\n",
+        [f"1: console: {LATER}"],
     ),
     "its own folder": (
         "config: elsewhere\n",

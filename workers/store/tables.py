@@ -228,3 +228,23 @@ worker_reports = Table(
     Column("seen_at", BigInteger, nullable=False),
     Column("state", Text, nullable=False),  # JSON
 )
+
+# The stream of one credential at X: which replica holds it, and (JSON) watermark, connects and the bill by day.
+stream_state = Table(
+    "stream_state",
+    metadata,
+    Column("credential", Text, primary_key=True),  # a name that gives nothing of it away
+    Column("owner", Text, nullable=False),
+    Column("leased_until", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+)
+
+# Ids of the posts that X billed today (UTC): each counts once a day.
+billed_posts = Table(
+    "billed_posts",
+    metadata,
+    Column("credential", Text, nullable=False),
+    Column("day", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    PrimaryKeyConstraint("credential", "day", "id"),
+)

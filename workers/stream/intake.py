@@ -26,7 +26,7 @@ _TRACE_BYTES, _SPAN_BYTES = 16, 8  # W3C trace context
 class Prepared:
     """What one batch of lines comes to. `staged` is what will have been seen once the log has the records."""
 
-    lines: int = 0
+    lines: list[Line] = field(default_factory=list)
     records: list[Outgoing] = field(default_factory=list)
     bad: list[tuple[Line, BadPost]] = field(default_factory=list)
     staged: dict[str, Revisions] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class Intake:
     ) -> Iterator[None]:
         """Fill `prepared` line by line and post by post: a page may hold hundreds, and the loop has other work."""
         for line in lines:
-            prepared.lines += 1
+            prepared.lines.append(line)
             if line.fault is not None:
                 self._put_aside(prepared, line, BadPost(line.data, line.fault))
                 continue
@@ -59,13 +59,21 @@ class Intake:
             if not parsed.posts and not parsed.bad:
                 prepared.counts.other += 1
             for post in parsed.posts:
-                self._judge(prepared, line, post, received_at, in_flight)
+                self._judge(prepared, line, post, received_at, in_flight, parsed.tags)
                 yield
 
     def _judge(
-        self, prepared: Prepared, line: Line, post: Post, received_at: str, in_flight: Mapping[str, Revisions]
+        self,
+        prepared: Prepared,
+        line: Line,
+        post: Post,
+        received_at: str,
+        in_flight: Mapping[str, Revisions],
+        tags: Sequence[str],
     ) -> None:
         matches = self._matcher.match(post)
+        if tags:
+            matches += self._matcher.source_only(post, tags, matches)
         counts = prepared.counts
         seen = prepared.staged.get(post.id) or in_flight.get(post.id) or self._seen.get(post.id)
         if not seen:
@@ -97,7 +105,10 @@ class Intake:
     def _publish(
         self, prepared: Prepared, line: Line, post: Post, matches: list[Match], received_at: str, seen: Revisions
     ) -> bool:
-        mentions = [make_mention(post, match, source=self._source, received_at=received_at) for match in matches]
+        mentions = [
+            make_mention(post, match, source=self._source, received_at=received_at, recovered=line.recovered)
+            for match in matches
+        ]
         values = [self._encoder.encode(mention) for mention in mentions]
         if any(len(value) > MAX_MENTION_BYTES for value in values):
             fault = f"a mention of {max(map(len, values))} bytes; the log takes {MAX_MENTION_BYTES}"

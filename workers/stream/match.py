@@ -3,7 +3,7 @@
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import ahocorasick_rs
 
@@ -13,7 +13,10 @@ from workers.stream import fields
 from workers.stream.normalise import normalise, normalise_keyword, scripts
 from workers.stream.post import Post
 
-Reason = Literal["keyword", "handle", "reply", "quote", "revision"]
+Reason = Literal["keyword", "handle", "reply", "quote", "revision", "source-only"]
+
+# A tag of a rule of ours is this and the brand's id.
+TAG_PREFIX: Final = "hikeshi/"
 
 # X's own pseudo-languages for posts whose words say none: undetermined, too short, without text; and only mentions,
 # cashtags, hashtags or media. They pass every filter on languages.
@@ -94,6 +97,31 @@ class Matcher:
             if match is not None:
                 matches.append(match)
         return matches
+
+    def source_only(self, post: Post, tags: Sequence[str], matches: Sequence[Match]) -> list[Match]:
+        """The brands whose own rule X found in the post where we find nothing: it reads quoted and uncut text too.
+
+        A brand whose words are here after all, masked or within other words, was judged by them: it is not meant.
+        """
+        tagged = {tag.removeprefix(TAG_PREFIX) for tag in tags if tag.startswith(TAG_PREFIX)}
+        tagged.difference_update(match.brand.id for match in matches)
+        if not tagged:
+            return []
+        text = normalise(post.text)
+        found = self._find(self._automaton, text) if self._automaton else {}
+        kept = []
+        for number, brand in enumerate(self.brands):
+            hits = found.get(number) or _Hits()
+            if (
+                brand.id not in tagged
+                or hits.keywords
+                or hits.excluded
+                or not _speaks(post.lang, self._languages[number])
+            ):
+                continue
+            if hits.context or not brand.require_context:
+                kept.append(Match(brand, "source-only", []))
+        return kept
 
     def _find(self, automaton: ahocorasick_rs.AhoCorasick, text: str) -> dict[int, _Hits]:
         """Each brand's words in the text, those that must stand alone only where they do."""

@@ -1,5 +1,6 @@
 """A line of a source -> its posts: a stream object, a page of results or one flattened post."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -27,6 +28,8 @@ class Parsed(NamedTuple):
 
     posts: list[Post]
     bad: list[BadPost]
+    tags: Sequence[str] = ()
+    """Of the rules that X says matched it."""
 
 
 def parse_line(line: bytes) -> Parsed:
@@ -42,7 +45,12 @@ def parse_line(line: bytes) -> Parsed:
         post = _post(data if isinstance(data, dict) else value, context)
     except BadLineError as error:
         return Parsed([], [BadPost(line, str(error))])
-    return Parsed([post] if post else [], [])
+    rules = value.get("matching_rules")
+    return Parsed([post] if post else [], [], _tags(rules) if rules else ())
+
+
+def _tags(rules: Any) -> list[str]:
+    return [tag for rule in fields.mappings(rules) if (tag := fields.text(rule.get("tag")))]
 
 
 def _page(items: list[Any], context: Context) -> Parsed:

@@ -45,6 +45,9 @@ class ReplaySource:
         self._read_bytes = 0
         self._told = clock.monotonic()
 
+    def acknowledged(self, lines: Sequence[Line]) -> None:
+        """What was read twice is recognised by its id: there is nothing to remember."""
+
     def where(self, line: Line) -> Mapping[str, Any]:
         """File and line."""
         return {"file": self._file, "line": line.number}

@@ -6,11 +6,15 @@ from typing import Any, NamedTuple, Protocol
 
 
 class Line(NamedTuple):
-    """One line of a source and its number, from 1. `fault` says why it can't be a whole line, where that is so."""
+    """One line of a source and its number, from 1. `fault` says why it can't be a whole line, where that is so.
+
+    `recovered`: it came late, by a search for what a gap had cost.
+    """
 
     number: int
     data: bytes
     fault: str | None = None
+    recovered: bool = False
 
 
 class Source(Protocol):
@@ -28,6 +32,9 @@ class Source(Protocol):
 
     def batches(self, stopping: asyncio.Event) -> AsyncGenerator[Sequence[Line], None]:
         """Lines in their order, a few hundred at a time at most: the loop must not be held up by one batch."""
+
+    def acknowledged(self, lines: Sequence[Line]) -> None:
+        """The log has all that came of these lines: nothing before that counts as seen."""
 
     def where(self, line: Line) -> Mapping[str, Any]:
         """The place of a line in its dead letter: `{"file", "line"}` exempts it from the stop rule."""

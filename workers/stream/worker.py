@@ -129,6 +129,7 @@ class StreamWorker:
             raise
         for post_id, revisions in prepared.staged.items():
             self._seen.put(post_id, revisions)
+        self._source.acknowledged(prepared.lines)
         self._count(prepared)
 
     async def _put_aside(self, bad: Sequence[tuple[Line, BadPost]]) -> None:
@@ -149,8 +150,8 @@ class StreamWorker:
                 metrics.POSTS_READ.labels(outcome).inc(number)
         metrics.MENTIONS_PUBLISHED.inc(counts.mentions)
         self._dead_letters.succeeded(counts.read - counts.bad)
-        self.health.moved(prepared.lines)
-        self.health.lag -= prepared.lines
+        self.health.moved(len(prepared.lines))
+        self.health.lag -= len(prepared.lines)
 
     async def _published(self) -> None:
         """Wait for the batch on its way; raises what it raised."""

@@ -350,6 +350,10 @@ class Slow:
     def __init__(self, batches: list[list[Line]], *, endless: bool = False, gate: bool = False) -> None:
         self._batches, self._endless, self._gate = batches, endless, gate
         self.taken, self.open = 0, asyncio.Event()
+        self.acked: list[int] = []
+
+    def acknowledged(self, lines: Sequence[Line]) -> None:
+        self.acked += [line.number for line in lines]
 
     def where(self, line: Line) -> dict[str, Any]:
         return {"file": "given", "line": line.number}

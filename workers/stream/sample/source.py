@@ -27,6 +27,9 @@ class SampleSource:
     def __init__(self, started_at: datetime, clock: Clock, *, episode_alone: bool = False) -> None:
         self._started_at, self._clock, self._episode_alone = started_at, clock, episode_alone
 
+    def acknowledged(self, lines: Sequence[Line]) -> None:
+        """What was read twice is recognised by its id: there is nothing to remember."""
+
     def where(self, line: Line) -> Mapping[str, Any]:
         """The number of the post since the store's first run."""
         return {"source": self.name, "line": line.number}

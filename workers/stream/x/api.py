@@ -1,0 +1,126 @@
+"""X's REST endpoints: paced, timed out, errors told by class. The token is in the session's headers, nowhere else."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import aiohttp
+import msgspec
+from asyncio_throttle.throttler import Throttler
+
+from workers.runtime.http_client import release
+from workers.stream.x.failure import CallFailed, Failure, of_answer
+from workers.stream.x.pace import WINDOW_SECONDS
+from workers.stream.x.rules import Rule
+
+RULES_PATH: Final = "/2/tweets/search/stream/rules"
+SEARCH_PATH: Final = "/2/tweets/search/recent"
+# X's, in 15 minutes: rules are read 450 times and changed 100, search asked 450, connections cleared 25, usage 50.
+_REQUESTS: Final = {"read": 450, "change": 100, "search": 450, "clear": 25, "usage": 50}
+_POLL_SECONDS: Final = 0.1  # asyncio-throttle polls; ours: fine enough beside a request's time
+_RULES_AT_ONCE: Final = 100  # ours: rules in one request
+_CONNECT_SECONDS: Final = 5.0
+_TOTAL_SECONDS: Final = 20.0  # ours: a page of search takes one or two
+
+
+def x_headers(token: str) -> dict[str, str]:
+    """What each request to X carries."""
+    return {"Authorization": f"Bearer {token}", "User-Agent": f"hikeshi/{release()}"}
+
+
+class XApi:
+    """One credential's calls. Raises CallFailed; close it."""
+
+    def __init__(self, base_url: str, token: str) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._session = aiohttp.ClientSession(
+            headers=x_headers(token),
+            timeout=aiohttp.ClientTimeout(total=_TOTAL_SECONDS, sock_connect=_CONNECT_SECONDS),
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+        self._throttles = {
+            name: Throttler(rate_limit=most, period=WINDOW_SECONDS, retry_interval=_POLL_SECONDS)
+            for name, most in _REQUESTS.items()
+        }
+
+    async def close(self) -> None:
+        """Close its connections."""
+        await self._session.close()
+
+    async def rules(self) -> list[Rule]:
+        """Every rule of the credential."""
+        found: list[Rule] = []
+        parameters: dict[str, str] = {}
+        while True:
+            answer, _ = await self._call("read", "GET", RULES_PATH, parameters=parameters)
+            found += [
+                Rule(str(rule.get("value", "")), str(rule.get("tag") or ""), str(rule["id"]))
+                for rule in _list(answer.get("data"))
+                if rule.get("id")
+            ]
+            meta = answer.get("meta")
+            token = meta.get("next_token") if isinstance(meta, dict) else None
+            if not token:
+                return found
+            parameters = {"pagination_token": str(token)}
+
+    async def add_rules(self, rules: Sequence[Rule], *, dry_run: bool) -> None:
+        """Add these, or only ask whether X would take them. One that X has already is no failure."""
+        for start in range(0, len(rules), _RULES_AT_ONCE):
+            some = rules[start : start + _RULES_AT_ONCE]
+            body = {"add": [{"value": rule.value, "tag": rule.tag} for rule in some]}
+            parameters = {"dry_run": "true"} if dry_run else {}
+            try:
+                answer, _ = await self._call("change", "POST", RULES_PATH, parameters=parameters, body=body)
+            except CallFailed as error:
+                if "DuplicateRule" in error.failure.detail and len(some) == 1:
+                    continue
+                raise
+            bad = [error for error in _list(answer.get("errors")) if error.get("title") != "DuplicateRule"]
+            if bad:
+                said = "; ".join(f"{error.get('value')}: {error.get('details') or error.get('title')}" for error in bad)
+                raise CallFailed(Failure("refused", f"X takes no such rule: {said}"))
+
+    async def delete_rules(self, rules: Sequence[Rule]) -> None:
+        """Delete these, by X's own ids."""
+        ids = [rule.id for rule in rules if rule.id]
+        for start in range(0, len(ids), _RULES_AT_ONCE):
+            body = {"delete": {"ids": ids[start : start + _RULES_AT_ONCE]}}
+            await self._call("change", "POST", RULES_PATH, body=body)
+
+    async def search(self, parameters: Mapping[str, str]) -> tuple[dict[str, Any], bytes]:
+        """One page of recent search: read, and as it came."""
+        return await self._call("search", "GET", SEARCH_PATH, parameters=parameters)
+
+    async def clear_connections(self) -> None:
+        """Close every stream of the credential: those that X holds open after we are gone."""
+        await self._call("clear", "DELETE", "/2/connections/all")
+
+    async def usage(self) -> dict[str, Any]:
+        """What X says of the project's use this month."""
+        answer, _ = await self._call("usage", "GET", "/2/usage/tweets", parameters={"days": "31"})
+        data = answer.get("data")
+        return data if isinstance(data, dict) else {}
+
+    async def _call(
+        self, quota: str, method: str, path: str, *, parameters: Mapping[str, str] | None = None, body: Any = None
+    ) -> tuple[dict[str, Any], bytes]:
+        async with self._throttles[quota]:
+            try:
+                async with self._session.request(
+                    method, self._base_url + path, params=parameters, json=body, allow_redirects=False
+                ) as response:
+                    content = await response.read()
+                    if response.status not in (200, 201):
+                        raise CallFailed(of_answer(response.status, response.headers, content))
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                # By its type alone: some of aiohttp's errors show the request's headers, and so the token.
+                raise CallFailed(Failure("network", f"{method} {path}: {type(error).__name__}")) from None
+        try:
+            answer = msgspec.json.decode(content) if content.strip() else {}
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise CallFailed(Failure("http", f"{method} {path}: an answer that is no JSON")) from None
+        return (answer if isinstance(answer, dict) else {}), content
+
+
+def _list(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

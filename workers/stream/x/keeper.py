@@ -1,0 +1,99 @@
+"""The stream's state in the store: watermark, connects, the bill, and the lease that lets one replica stream."""
+
+import hashlib
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from sqlalchemy import text
+
+from workers.store.store import Store
+
+_CREDENTIAL_CHARACTERS: Final = 32
+
+
+class State(msgspec.Struct, kw_only=True):
+    """What outlives a restart, as JSON. Times in milliseconds since 1970."""
+
+    watermark: int | None = None
+    connects: list[int] = []
+    days: dict[str, int] = {}
+
+
+class Loaded(NamedTuple):
+    """The state, and the ids billed today."""
+
+    state: State
+    billed: list[str]
+
+
+def credential_name(token: str) -> str:
+    """A name for the credential that gives nothing of it away."""
+    return hashlib.sha256(b"hikeshi stream " + token.encode()).hexdigest()[:_CREDENTIAL_CHARACTERS]
+
+
+class Keeper:
+    """The row of one credential. `owner` names this process. Raises UnavailableError when the store is away."""
+
+    def __init__(self, store: Store, credential: str, owner: str, lease_ms: int) -> None:
+        self._store, self._credential, self._owner, self._lease_ms = store, credential, owner, lease_ms
+
+    async def take(self, now: int) -> bool:
+        """Take the lease; False while another replica holds it."""
+        async with self._store.write() as connection:
+            found = await connection.execute(
+                text(
+                    "INSERT INTO stream_state (credential, owner, leased_until, state) "
+                    "VALUES (:credential, :owner, :until, '{}') ON CONFLICT (credential) DO UPDATE SET "
+                    "owner = excluded.owner, leased_until = excluded.leased_until "
+                    "WHERE stream_state.owner = excluded.owner OR stream_state.leased_until < :now RETURNING owner"
+                ),
+                self._row(now),
+            )
+            return found.first() is not None
+
+    async def load(self, today: str) -> Loaded:
+        """What was kept; ids of other days than today are of no more use."""
+        async with self._store.write() as connection:
+            key = {"credential": self._credential, "day": today}
+            await connection.execute(
+                text("DELETE FROM billed_posts WHERE credential = :credential AND day < :day"), key
+            )
+            ids = await connection.execute(
+                text("SELECT id FROM billed_posts WHERE credential = :credential AND day = :day"), key
+            )
+            row = await connection.execute(text("SELECT state FROM stream_state WHERE credential = :credential"), key)
+            kept = row.scalar()
+            return Loaded(msgspec.json.decode(kept, type=State) if kept else State(), [one.id for one in ids])
+
+    async def save(self, state: State, billed: list[tuple[str, str]], now: int, *, release: bool = False) -> bool:
+        """Keep the state and what was billed since, renew the lease; False, and nothing kept, if it is another's.
+
+        One transaction: whatever a crash loses of the bill lies after the watermark kept with it, so that recovery
+        reads those posts again and they are counted then.
+        """
+        async with self._store.write() as connection:
+            row = self._row(now) | {"state": msgspec.json.encode(state).decode()}
+            if release:
+                row["until"] = 0
+            found = await connection.execute(
+                text(
+                    "UPDATE stream_state SET owner = :owner, leased_until = :until, state = :state "
+                    "WHERE credential = :credential AND (owner = :owner OR leased_until < :now) RETURNING owner"
+                ),
+                row,
+            )
+            if found.first() is None:
+                return False
+            if billed:
+                rows = [{"credential": self._credential, "day": day, "id": post_id} for day, post_id in billed]
+                await connection.execute(
+                    text(
+                        "INSERT INTO billed_posts (credential, day, id) VALUES (:credential, :day, :id) "
+                        "ON CONFLICT (credential, day, id) DO NOTHING"
+                    ),
+                    rows,
+                )
+            return True
+
+    def _row(self, now: int) -> dict[str, Any]:
+        return {"credential": self._credential, "owner": self._owner, "until": now + self._lease_ms, "now": now}

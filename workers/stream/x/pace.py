@@ -1,0 +1,100 @@
+"""When the stream may connect again: X's back-off for each class of failure, and the budget of connects. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from workers.stream.x.failure import Failure, Kind
+
+# X's: 50 connects in 15 minutes.
+WINDOW_SECONDS: Final = 900.0
+CONNECTS: Final = 50
+# Ours: half of them may be spent at once, the rest evenly, so that the budget is never empty for minutes.
+_AT_ONCE: Final = CONNECTS // 2
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Every wait of the connection to X, in seconds. Tests make them shorter, nothing else changes."""
+
+    silence: float = 23.0
+    """X sends a byte in 20; at 20 we would race it."""
+    network_step: float = 0.25
+    network_cap: float = 16.0
+    http_base: float = 5.0
+    http_cap: float = 320.0
+    limited_base: float = 60.0
+    limited_cap: float = 960.0
+    """Ours: no window of X's is longer than 15 minutes; a reset further away is taken for a wrong clock."""
+    refused: float = WINDOW_SECONDS
+    """The contract's: four attempts an hour."""
+    healthy: float = 60.0
+    """Ours: a connection that lasted so long ends the row of failures."""
+    deaf: float = 90.0
+    """The design's: deaf for so long, ops are told."""
+    steady: float = 1.0
+    """Ours: a stream that breaks again and again asks for one search, not for one each time."""
+    long_gap: float = 60.0
+    """Ours: the older part of a longer gap is searched at once. X's search by itself ends 30 s ago."""
+    soon: float = 12.0
+    """X takes an end time of a search that lies 10 s back: after so long a gap is searched up to its end."""
+    settle: float = 45.0
+    """Ours: by now X's search shows every post; the end of the gap is searched once more."""
+    overlap: float = 10.0
+    """X delivers 99 % within 7 s, unordered. What is read twice on one day is billed once."""
+    connect_window: float = WINDOW_SECONDS
+    save: float = 1.0
+    """The design's: the state is written each second."""
+    lease: float = 20.0
+    """Ours: after so long another replica follows one that died."""
+    quiet: float = 60.0
+    """Ours: no judgement over the stream's volume before so long without a post."""
+
+
+@dataclass
+class Failures:
+    """The failures in a row, by class: each class has its own row."""
+
+    pace: Pace
+    _rows: dict[Kind, int] = field(default_factory=dict)
+
+    def wait(self, failure: Failure, now: float, jitter: float) -> float:
+        """Seconds until the next attempt after this failure; `now` in seconds since 1970, `jitter` in 0…1."""
+        row = self._rows[failure.kind] = self._rows.get(failure.kind, 0) + 1
+        pace = self.pace
+        if failure.kind == "network":
+            return min(pace.network_cap, pace.network_step * row)
+        if failure.kind == "spelling" and row == 1:
+            return 0.0
+        if failure.kind == "refused":
+            return pace.refused
+        if failure.kind != "limited":
+            return _doubled(pace.http_base, row, pace.http_cap)
+        until_reset = (failure.reset_at or 0.0) - now
+        if 0 < until_reset <= pace.limited_cap:
+            return until_reset + jitter
+        return _doubled(pace.limited_base, row, pace.limited_cap)
+
+    def forget(self) -> None:
+        """It went well for long enough: the next failure is a first one."""
+        self._rows.clear()
+
+
+def _doubled(base: float, row: int, cap: float) -> float:
+    return float(min(cap, base * 2.0 ** min(row - 1, 60)))
+
+
+def connect_wait(connects: Sequence[float], now: float, window: float = WINDOW_SECONDS) -> float:
+    """Seconds until X lets us connect again; `connects` are the times of the last ones, oldest first."""
+    recent = recent_connects(connects, now, window)
+    if len(recent) < _AT_ONCE:
+        return 0.0
+    evenly = recent[-1] + window / CONNECTS - now
+    if len(recent) >= CONNECTS:
+        return max(evenly, recent[-CONNECTS] + window - now, 0.0)
+    return max(evenly, 0.0)
+
+
+def recent_connects(connects: Sequence[float], now: float, window: float = WINDOW_SECONDS) -> list[float]:
+    """Those that still count."""
+    return [at for at in connects if now - window < at]

@@ -1,0 +1,62 @@
+"""Brings our rules into force at X: by difference, asked for first, never an empty set."""
+
+from collections.abc import Callable, Sequence
+
+from config.brands import Brand
+from workers.runtime.logging import get_logger
+from workers.stream.x.api import XApi
+from workers.stream.x.failure import CallFailed, Failure
+from workers.stream.x.rules import Rule, compile_rules, difference, tagged_brand
+
+_log = get_logger(__name__)
+
+
+class Ruleset:
+    """The rules of the brands now in force. `most`: what the plan allows."""
+
+    def __init__(self, api: XApi, brands: Callable[[], Sequence[Brand]], most: int) -> None:
+        self._api, self._brands, self._most = api, brands, most
+        self._in_force: Sequence[Brand] | None = None
+        self.rules: list[Rule] = []
+        """Ours, as last compiled: what a search asks for."""
+
+    @property
+    def stale(self) -> bool:
+        """Whether X has others than the brands ask for, or may have."""
+        return self._in_force is not self._brands()
+
+    def distrust(self) -> None:
+        """X says that something is wrong with the rules: bring them into force anew."""
+        self._in_force = None
+
+    async def bring_into_force(self) -> None:
+        """Raises CallFailed: refused where X won't take them, which leaves the ones that it has."""
+        brands = self._brands()
+        wanted = compile_rules(brands)
+        if not wanted:
+            raise CallFailed(Failure("refused", "no brand gives a rule, and an empty set of rules is never pushed"))
+        have = await self._api.rules()
+        change = difference(have, wanted, self._most)
+        foreign = sum(tagged_brand(rule.tag) is None for rule in have)
+        if len(wanted) + foreign > self._most:
+            raise CallFailed(
+                Failure(
+                    "refused",
+                    f"the brands need {len(wanted)} rules, {foreign} others are at X, and the plan has {self._most} "
+                    "(x.rules): shorten `brands.yaml`, or delete the others",
+                )
+            )
+        if change.add:
+            await self._api.add_rules(change.add, dry_run=True)
+        await self._api.delete_rules(change.first_delete)
+        await self._api.add_rules(change.add, dry_run=False)
+        await self._api.delete_rules(change.delete)
+        self.rules, self._in_force = wanted, brands
+        if foreign:
+            _log.warning("foreign_rules_found", rules=foreign, remedy="they are not ours, and X bills what they match")
+        _log.info(
+            "rules_in_force",
+            rules=len(wanted),
+            added=len(change.add),
+            deleted=len(change.first_delete) + len(change.delete),
+        )

@@ -1,0 +1,223 @@
+"""Keeps one stream open: connects within X's quota, tells a failure's class, waits as it asks, never goes deaf."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import timedelta
+from random import Random
+from typing import Final
+
+from schemas.errors import RefusedError
+from workers.runtime import metrics
+from workers.runtime.clock import Clock
+from workers.runtime.health import StageHealth
+from workers.runtime.logging import get_logger
+from workers.stream.x.api import XApi
+from workers.stream.x.connection import StreamConnection
+from workers.stream.x.failure import CallFailed, Failure
+from workers.stream.x.meter import seconds_until_tomorrow
+from workers.stream.x.pace import Failures, Pace, connect_wait, recent_connects
+from workers.stream.x.parameters import Spelling, other, post_parameters
+from workers.stream.x.reception import Reception
+from workers.stream.x.recovery import Gap, Recovery
+from workers.stream.x.ruleset import Ruleset
+
+_log = get_logger(__name__)
+
+_WAITS_FOR: Final = "X"  # in `/readyz` and `hikeshi status`
+_LOOK_SECONDS: Final = 1.0
+
+Connect = Callable[[Reception], StreamConnection]
+
+
+class Supervisor:
+    """The stream's life. `fail_first`: raise RefusedError when X refuses us before it ever took a connection."""
+
+    def __init__(
+        self,
+        connect: Connect,
+        api: XApi,
+        ruleset: Ruleset,
+        reception: Reception,
+        recovery: Recovery,
+        health: StageHealth,
+        clock: Clock,
+        pace: Pace,
+        connects: list[float],
+        *,
+        fail_first: bool,
+        authors: bool,
+        look_back: timedelta,
+        save_now: Callable[[], None],
+    ) -> None:
+        self._connect, self._api, self._ruleset, self._reception = connect, api, ruleset, reception
+        self._recovery, self._health, self._clock, self._pace = recovery, health, clock, pace
+        self._fail_first, self._authors, self._look_back = fail_first, authors, look_back
+        self._save_now = save_now
+        self.connects = connects
+        """When we connected, in seconds since 1970: kept, since X's quota outlives a restart."""
+        self._failures = Failures(pace)
+        self._spelling: Spelling = "tweet"
+        self._random = Random()  # noqa: S311 - spreads retries, guards nothing
+        self.permitted = asyncio.Event()
+        """Cleared while another replica may hold the lease."""
+        self.permitted.set()
+        self._connected_at: float | None = None
+        self._interrupted: asyncio.Future[Failure] | None = None
+        self._waits = ExitStack()
+        self._told_deaf = False
+        self._deaf_since = clock.monotonic()
+        self._quiet_since: int | None = None
+        reception.on_connected = self._on_connected
+
+    @property
+    def connected(self) -> bool:
+        """Whether the stream is open now."""
+        return self._connected_at is not None
+
+    def interrupt(self, failure: Failure) -> None:
+        """End the connection that is open, if one is."""
+        if self._interrupted is not None and not self._interrupted.done():
+            self._interrupted.set_result(failure)
+
+    async def run(self) -> None:
+        """Stream for ever; ends by a cancel or RefusedError alone."""
+        try:
+            self._waits.enter_context(self._health.waiting(_WAITS_FOR))
+            while True:
+                await self._allowed()
+                await self._after(await self._attempt())
+        finally:
+            self._waits.close()
+            self._health.cleared()
+
+    async def watch(self) -> None:
+        """Look each second whether we are deaf, whether the silence is peace, and whether the rules are still right."""
+        while True:
+            await self._clock.sleep(_LOOK_SECONDS)
+            self._watch_deafness()
+            if not self.connected:
+                continue
+            now = self._clock.monotonic()
+            last = self._reception.volume.suspicious_since(now, self._pace.quiet)
+            if last is not None:
+                self._quiet_since = self._now_ms() - round((now - last) * 1000)
+                self.interrupt(Failure("quiet", f"heartbeats, and no post for {now - last:.0f} s where many are usual"))
+            elif self._ruleset.stale:
+                await self._renew_rules()
+
+    async def _allowed(self) -> None:
+        """Wait until nothing of ours or of X's forbids to connect."""
+        await self.permitted.wait()
+        await self._reception.buffer.half_empty()
+        while self._reception.spent:
+            seconds = seconds_until_tomorrow(self._clock.now())
+            meter = self._reception.meter
+            reason = f"the day's cap of {meter.cap} posts is reached (x.daily_posts): nothing is read before 00:00 UTC"
+            _log.error("x_budget_spent", reason=reason, posts_today=meter.today(self._clock.now()))
+            self._health.stopped(reason)
+            await self._clock.sleep(seconds)
+        seconds = connect_wait(self.connects, self._clock.now().timestamp(), self._pace.connect_window)
+        if seconds > 0:
+            _log.warning("connects_paced", wait_seconds=round(seconds, 1), reason="X's quota of connects")
+            await self._clock.sleep(seconds)
+
+    async def _attempt(self) -> Failure:
+        """Connect once and stay as long as it lasts."""
+        try:
+            if self._ruleset.stale:
+                await self._ruleset.bring_into_force()
+        except CallFailed as error:
+            return error.failure
+        now = self._clock.now().timestamp()
+        self.connects[:] = [*recent_connects(self.connects, now, self._pace.connect_window), now]
+        self._save_now()
+        metrics.X_CONNECTS.inc()
+        self._interrupted = asyncio.get_running_loop().create_future()
+        connection = self._connect(self._reception)
+        listening = asyncio.create_task(connection.listen(post_parameters(self._spelling, authors=self._authors)))
+        try:
+            await asyncio.wait({listening, self._interrupted}, return_when=asyncio.FIRST_COMPLETED)
+            return self._interrupted.result() if self._interrupted.done() else listening.result()
+        finally:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
+            self._interrupted = None
+
+    def _on_connected(self) -> None:
+        now = self._now_ms()
+        start = self._reception.watermark.heard_until
+        if start is None and self._look_back:
+            start = now - round(self._look_back.total_seconds() * 1000)
+        elif start is not None and self._quiet_since is not None:
+            start = min(start, self._quiet_since)
+        self._quiet_since = None
+        self._connected_at, self._fail_first, self._told_deaf = self._clock.monotonic(), False, False
+        self._waits.close()
+        self._health.cleared()
+        _log.info("stream_connected", gap_seconds=None if start is None else round((now - start) / 1000, 1))
+        if start is not None:
+            self._recovery.add(Gap(start, now))
+        self._reception.heard()
+
+    async def _after(self, failure: Failure) -> None:
+        """Say what happened, do what can be done about it, wait as long as it asks for."""
+        lasted = 0.0
+        if self._connected_at is not None:
+            lasted = self._clock.monotonic() - self._connected_at
+            self._connected_at, self._deaf_since = None, self._clock.monotonic()
+            self._waits.enter_context(self._health.waiting(_WAITS_FOR))
+        if lasted >= self._pace.healthy:
+            self._failures.forget()
+        metrics.X_DISCONNECTS.labels(failure.kind).inc()
+        if failure.kind == "refused":
+            if self._fail_first:
+                raise RefusedError(f"X refuses us: {failure.detail}; look at the token, the plan and the rules")
+            self._health.stopped(f"X refuses us: {failure.detail}")
+            _log.error("x_refused", reason=failure.detail, next_attempt_seconds=self._pace.refused)
+        elif failure.kind == "spelling":
+            self._spelling = other(self._spelling)
+        elif failure.kind == "too_many":
+            await self._clear_connections()
+        if failure.kind in ("rules", "refused"):
+            self._ruleset.distrust()
+        wait = 0.0
+        if failure.kind not in ("full", "spent", "quiet", "lost"):
+            wait = self._failures.wait(failure, self._clock.now().timestamp(), self._random.random())
+        _log.warning(
+            "stream_disconnected",
+            failure=failure.kind, reason=failure.detail, lasted_seconds=round(lasted, 1), wait_seconds=round(wait, 2),
+        )  # fmt: skip
+        await self._clock.sleep(wait)
+
+    async def _clear_connections(self) -> None:
+        """We hold the lease: a connection that X still counts is a ghost of ours."""
+        try:
+            await self._api.clear_connections()
+            _log.info("ghost_connections_cleared")
+        except CallFailed as error:
+            _log.warning("ghost_connections_left", reason=error.failure.detail)
+
+    async def _renew_rules(self) -> None:
+        """The brands changed: X takes rules while the stream is open. Refused: the old ones stay, ops are told."""
+        try:
+            await self._ruleset.bring_into_force()
+        except CallFailed as error:
+            kept = "the rules as they were before"
+            _log.error("rules_refused", reason=error.failure.detail, kept=kept)
+            await self._clock.sleep(self._failures.wait(error.failure, self._clock.now().timestamp(), 0.0))
+
+    def _watch_deafness(self) -> None:
+        heard = self._reception.watermark.heard_until
+        if self.connected:
+            deaf = 0.0 if heard is None else max(0.0, (self._now_ms() - heard) / 1000)
+        else:
+            deaf = self._clock.monotonic() - self._deaf_since
+        metrics.X_DEAF_SECONDS.set(deaf)
+        self._health.facts["deaf_seconds"] = round(deaf, 1)
+        if deaf >= self._pace.deaf and not self._told_deaf:
+            self._told_deaf = True
+            _log.error("stream_deaf", seconds=round(deaf))
+
+    def _now_ms(self) -> int:
+        return round(self._clock.now().timestamp() * 1000)
