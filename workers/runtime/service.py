@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from schemas.errors import HikeshiError, StopError
+from schemas.errors import HikeshiError, StopError, UnavailableError
 from workers.runtime.clock import Clock
 from workers.runtime.dead_letters import DeadLetters
 from workers.runtime.deadline import Deadline
@@ -28,6 +28,7 @@ _log = get_logger(__name__)
 _STAGES_SHARE: Final = 0.8
 # Ours: a stage that stopped for another reason than dead letters (topics made anew, say) is tried again so often.
 _STOPPED_RETRY_SECONDS: Final = 15.0
+_AWAY_RETRY_SECONDS: Final = 1.0  # ours: while the log is away at the start
 # Ours: a drain may be late by so much before the process is ended from outside the event loop.
 _OVERDUE_SECONDS: Final = 2.0
 
@@ -184,7 +185,7 @@ async def _run_stage(run: _Run, stage: Stage, letters: DeadLetters | None) -> No
     while not run.stopping.is_set():
         try:
             if letters is not None:
-                await letters.open()
+                await _open_letters(run, stage, letters)
                 letters.check()
             _log.info("stage_started", stage=stage.name)
             await stage.run(run.stopping)
@@ -206,6 +207,18 @@ async def _run_stage(run: _Run, stage: Stage, letters: DeadLetters | None) -> No
         else:
             if not run.stopping.is_set():
                 raise StopError(f"{stage.name} ended by itself: that is a fault of the program")
+
+
+async def _open_letters(run: _Run, stage: Stage, letters: DeadLetters) -> None:
+    """Learn how the stop rule stood before, however long the log is away."""
+    while not run.stopping.is_set():
+        try:
+            return await letters.open()
+        except UnavailableError as error:
+            _log.warning("log_unavailable", stage=stage.name, error=str(error))
+            with stage.health.waiting("log"):
+                await unless(run.stopping, run.clock.sleep(_AWAY_RETRY_SECONDS))
+    return None
 
 
 async def _stop_lifted(run: _Run, letters: DeadLetters | None) -> None:

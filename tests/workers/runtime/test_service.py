@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from schemas.errors import ConfigurationError, StopError
+from schemas.errors import ConfigurationError, StopError, UnavailableError
 from workers.runtime.clock import SystemClock
 from workers.runtime.endpoints import Endpoints
 from workers.runtime.health import StageHealth
@@ -177,8 +177,13 @@ class Letters:
 
     stopped = True
 
+    def __init__(self, away: int = 0) -> None:
+        self.away, self.opened = away, 0
+
     async def open(self) -> None:
-        pass
+        self.opened += 1
+        if self.opened <= self.away:
+            raise UnavailableError("the log is away")
 
     def check(self) -> None:
         pass
@@ -210,6 +215,18 @@ async def test_a_worker_stays_up_after_a_stop_and_goes_on_once_it_is_lifted() ->
 
     assert await run_stage(stage, ServiceOptions(stay_when_stopped=True), Letters(), until=until) == 0
     assert stage.health.ready
+
+
+async def test_a_log_that_is_away_at_the_start_is_waited_for() -> None:
+    stage, letters = Stage(None), Letters(away=1)
+
+    async def until() -> int:
+        while not stage.health.ready:
+            await asyncio.sleep(0.01)
+        return 0
+
+    assert await run_stage(stage, ServiceOptions(), letters, until=until) == 0
+    assert letters.opened == 2
 
 
 async def test_an_error_of_configuration_goes_up_even_from_a_worker() -> None:
