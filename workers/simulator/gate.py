@@ -33,8 +33,8 @@ _ANSWERS: Final = {
 }
 _HTML: Final = "<!DOCTYPE html><html><head><title>X / Error</title></head><body><h1>Over capacity</h1></body></html>"
 _FOREVER_SECONDS: Final = 24 * 3600.0
-NOTED: Final = "noted"
-DROPPED: Final = "dropped"
+NOTED: Final = web.RequestKey("noted", bool)
+DROPPED: Final = web.RequestKey("dropped", bool)
 BILLED: Final = frozenset({"stream", "search", "lookup", "counts"})
 
 

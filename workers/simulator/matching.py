@@ -90,6 +90,7 @@ def _is(term: Term, subject: Subject) -> bool:
         "reply": post.in_reply_to is not None,
         "quote": post.reference("quoted") is not None,
         "verified": post.author.verified,
+        "nullcast": False,  # no post of ours is an advertisement
     }[term.value]
 
 
