@@ -21,6 +21,8 @@ class Archive:
         self._superseded: set[int] = set()
         self._revisions: dict[int, list[int]] = {}
         self.removed: dict[int, tuple[Removal, datetime]] = {}
+        self.withheld: dict[int, tuple[str, ...]] = {}
+        """By post id, the countries where it must not be shown; it can still be read, marked so."""
         self.spread: dict[int, dict[Kind, int]] = {}
         """How often a post was retweeted, quoted and answered."""
 
@@ -88,6 +90,11 @@ class Archive:
         for known in self._revisions[self._posts[post_id].original_id]:
             self.removed[known] = (reason, at)
 
+    def withhold(self, post_id: int, countries: tuple[str, ...]) -> None:
+        """Let a post, in every revision, be one that must not be shown there."""
+        for known in self._revisions[self._posts[post_id].original_id]:
+            self.withheld[known] = countries
+
     def get(self, post_id: int) -> Post | None:
         """The post of this id, unless it is gone."""
         return None if post_id in self.removed else self._posts.get(post_id)
@@ -99,6 +106,7 @@ class Archive:
         self._superseded.discard(post_id)
         self._revisions.pop(post.original_id, None)
         self.removed.pop(post_id, None)
+        self.withheld.pop(post_id, None)
         self.spread.pop(post_id, None)
 
     def newest_first(self, above: int, below: int) -> Iterator[Post]:

@@ -18,7 +18,7 @@ Behave again:     curl -X DELETE {base}/_control/faults
 Somebody posts:   curl {base}/_control/posts -d '{{"text": "Acme is down", "username": "kim", "followers": 90000}}'
                   also "lang", "retweet_of", "quote_of", "reply_to" (ids)
 Edit a post:      curl -X PUT {base}/_control/posts/ID -d '{{"text": "Acme is up again"}}'
-Remove a post:    curl -X DELETE '{base}/_control/posts/ID?reason=deleted'
+Remove a post:    curl -X DELETE '{base}/_control/posts/ID?reason=deleted'      or suspended, protected, withheld
 Change a choice:  curl -X PATCH {base}/_control/options -d '{{"second": "close-first", "spelling": "post", "pace": 5}}'
 What happened:    curl {base}/_control/state
 What was owed:    curl {base}/_control/posts      one JSON line a post: rules that matched it, how often it was sent
@@ -49,6 +49,7 @@ class _Edit(msgspec.Struct, forbid_unknown_fields=True):
 class _Change(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     second: Literal["refuse", "close-first"] | msgspec.UnsetType = msgspec.UNSET
     spelling: Literal["tweet", "post", "both"] | msgspec.UnsetType = msgspec.UNSET
+    strict_fields: bool | msgspec.UnsetType = msgspec.UNSET
     pace: float | msgspec.UnsetType = msgspec.UNSET
     streaming: bool | msgspec.UnsetType = msgspec.UNSET
     numbers_as_text: bool | msgspec.UnsetType = msgspec.UNSET
@@ -156,13 +157,15 @@ class _Control:
 
     async def remove(self, request: web.Request) -> web.Response:
         reasons: dict[str, Removal] = {"deleted": "deleted", "suspended": "suspended", "protected": "protected"}
-        reason = reasons.get(request.query.get("reason", "deleted"))
-        if reason is None:
-            raise _WrongError(f"`reason` is one of {', '.join(reasons)}")
+        name = request.query.get("reason", "deleted")
         post = self._known(request.match_info["id"])
-        if post is not None:
-            self._world.remove(post.id, reason)
-        return web.json_response({"removed": request.match_info["id"], "reason": reason})
+        if post is None or (name not in reasons and name != "withheld"):
+            raise _WrongError(f"`reason` is one of {', '.join(reasons)}, withheld")
+        if name == "withheld":
+            self._world.withhold(post.id, "XX")
+        else:
+            self._world.remove(post.id, reasons[name])
+        return web.json_response({"id": request.match_info["id"], "reason": name})
 
     async def change(self, request: web.Request) -> web.Response:
         change = msgspec.json.decode(await request.read(), type=_Change)

@@ -10,8 +10,9 @@ from workers.simulator.connection import Connection
 from workers.simulator.faults import Fault, Scope
 from workers.simulator.post import Post
 from workers.simulator.problems import connection_issue, disconnect, not_found
-from workers.simulator.render import Renderer, View
+from workers.simulator.render import Renderer
 from workers.simulator.rules import Rule
+from workers.simulator.view import View
 from workers.simulator.world import World
 
 HUGE_LINE_BYTES: Final = 700 * 1024

@@ -8,8 +8,9 @@ from aiohttp import web
 from workers.simulator.gate import answer, guarded
 from workers.simulator.parameters import ParameterError, number, only, refuse
 from workers.simulator.post import Post
-from workers.simulator.problems import Problem, not_found, not_shown
-from workers.simulator.render import Renderer, view
+from workers.simulator.problems import not_found, not_shown
+from workers.simulator.render import Renderer
+from workers.simulator.view import view
 from workers.simulator.world import World
 
 
@@ -40,10 +41,7 @@ def routes(world: World) -> list[web.RouteDef]:
 
 def _posts(world: World, request: web.Request) -> dict[str, Any]:
     only(request.query, ["ids"])
-    spelling = world.options.spelling
-    shown = view(request.query, ["tweet", "post"] if spelling == "both" else [spelling])
-    if isinstance(shown, Problem):
-        raise ParameterError(shown)
+    shown = view(request.query, world.options.spellings, strict=world.options.strict_fields)
     ids = request.query.get("ids", "").split(",")
     if not 1 <= len(ids) <= 100 or not all(re.fullmatch(r"[0-9]{1,19}", post_id) for post_id in ids):
         raise refuse("ids", "The `ids` query parameter must hold 1 to 100 ids", ",".join(ids)[:200])

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from workers.simulator.limits import REQUESTS, WINDOW_SECONDS
+from workers.simulator.view import Spelling
 
 HEARTBEAT_SECONDS: Final = 20.0  # X's
 SEARCH_LAG_SECONDS: Final = 30.0  # X's: without an end time, search ends so long ago
@@ -30,6 +31,9 @@ class Options:
     connections: int = 1
     spelling: Literal["tweet", "post", "both"] = "both"
     """The parameter names that REST takes; the stream always takes `tweet.fields`."""
+    strict_fields: bool = False
+    """Whether `post.fields` takes only what X's specification of August 2026 lists: it has the ids of authors, of
+    answered accounts, of referenced posts and of revisions as expansions."""
     numbers_as_text: bool = True
     """Whether `/2/usage/tweets` writes its numbers as strings."""
     streaming: bool = True
@@ -46,6 +50,11 @@ class Options:
     def scaled(self, seconds: float) -> float:
         """One of X's intervals, in seconds of the real clock."""
         return seconds / self.speed
+
+    @property
+    def spellings(self) -> tuple[Spelling, ...]:
+        """Those that REST takes."""
+        return ("tweet", "post") if self.spelling == "both" else (self.spelling,)
 
     @property
     def heartbeat_seconds(self) -> float:

@@ -1,88 +1,14 @@
 """Posts as the API shows them: the fields and expansions that were asked for, in one of X's two spellings."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Final, Literal, NamedTuple
+from collections.abc import Iterable
+from typing import Any, Final
 
 from workers.simulator.archive import Archive
 from workers.simulator.post import CASHTAG, HASHTAG, LINK, MENTION, Post, User, stamp
-from workers.simulator.problems import Problem, invalid, not_found
+from workers.simulator.problems import not_found
+from workers.simulator.view import NEW_NAMES, View
 
-Spelling = Literal["tweet", "post"]
 _LONG: Final = 280  # a longer post shows so much in `text` and the whole in its note
-# The old names and what REST calls them since August 2026.
-NEW_NAMES: Final = {
-    "edit_history_tweet_ids": "edit_history_post_ids",
-    "note_tweet": "note_post",
-    "referenced_tweets": "referenced_posts",
-    "referenced_tweets.id": "referenced_posts",
-    "referenced_tweets.id.author_id": "referenced_posts.author_id",
-}
-
-
-def _names(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-_POST_FIELDS: Final = _names(
-    "article attachments author_id card_uri community_id context_annotations conversation_id created_at "
-    "display_text_range edit_controls edit_history_tweet_ids entities geo id in_reply_to_user_id lang media_metadata "
-    "note_tweet paid_partnership possibly_sensitive public_metrics referenced_tweets reply_settings scopes source "
-    "suggested_source_links text withheld"
-)
-_USER_FIELDS: Final = _names(
-    "affiliation created_at description entities id is_identity_verified location name pinned_tweet_id "
-    "profile_banner_url profile_image_url protected public_metrics subscription_type url username verified "
-    "verified_followers_count verified_type withheld"
-)
-_EXPANSIONS: Final = _names(
-    "attachments.media_keys attachments.media_source_tweet attachments.poll_ids author_id edit_history_tweet_ids "
-    "entities.mentions.username geo.place_id in_reply_to_user_id referenced_tweets.id "
-    "referenced_tweets.id.attachments.media_keys referenced_tweets.id.author_id"
-)
-
-
-class View(NamedTuple):
-    """What a request asked to see, in the old names whatever the spelling."""
-
-    fields: frozenset[str]
-    user_fields: frozenset[str]
-    expansions: frozenset[str]
-    spelling: Spelling
-
-
-def view(query: Mapping[str, str], allowed: Iterable[Spelling]) -> View | Problem:
-    """Read `tweet.fields` or `post.fields`, `user.fields` and `expansions`; a 400 names what X does not know."""
-    allowed = list(allowed)
-    for name in ("tweet", "post"):
-        if name not in allowed and f"{name}.fields" in query:
-            return invalid(f"{name}.fields", f"The query parameter [{name}.fields] is not one of the known ones")
-    if "tweet.fields" in query and "post.fields" in query:
-        return invalid("post.fields", "The query parameters [tweet.fields] and [post.fields] exclude each other")
-    spelling: Spelling = "post" if "post.fields" in query or "tweet" not in allowed else "tweet"
-    old_names = {new: old for old, new in NEW_NAMES.items()} | {"referenced_posts": "referenced_tweets"}
-    chosen: list[frozenset[str]] = []
-    for parameter, known in (
-        (f"{spelling}.fields", _POST_FIELDS),
-        ("user.fields", _USER_FIELDS),
-        ("expansions", _EXPANSIONS),
-    ):
-        asked = {value for value in query.get(parameter, "").split(",") if value}
-        if spelling == "post" and parameter != "user.fields":
-            for value in sorted(asked & NEW_NAMES.keys()):
-                return _unknown(parameter, value)
-            expanding = parameter == "expansions"
-            asked = {
-                "referenced_tweets.id" if expanding and v == "referenced_posts" else old_names.get(v, v) for v in asked
-            }
-        for value in sorted(asked - known):
-            return _unknown(parameter, value)
-        chosen.append(frozenset(asked))
-    fields, user_fields, expansions = chosen
-    return View(fields, user_fields, expansions, spelling)
-
-
-def _unknown(parameter: str, value: str) -> Problem:
-    return invalid(parameter, f"The `{parameter}` query parameter value [{value}] is not one of the known ones", value)
 
 
 class Renderer:
@@ -147,12 +73,14 @@ class Renderer:
             "referenced_tweets": [{"type": kind, "id": str(other)} for kind, other in post.references],
             "reply_settings": "everyone",
         }
+        if countries := self._archive.withheld.get(post.id):
+            everything["withheld"] = {"copyright": False, "country_codes": list(countries), "scope": "tweet"}
         shown: dict[str, Any] = {
             "id": str(post.id),
             "text": text,
             "edit_history_tweet_ids": [str(revision) for revision in post.history],
         }
-        shown |= {name: value for name in self._view.fields if (value := everything.get(name)) not in (None, [], {})}
+        shown |= {name: value for name in self._view.shown if (value := everything.get(name)) not in (None, [], {})}
         if self._view.spelling == "post":
             return {NEW_NAMES.get(name, name): value for name, value in shown.items()}
         return shown

@@ -13,9 +13,9 @@ from workers.simulator.matching import Subject, matches
 from workers.simulator.options import END_MARGIN_SECONDS, SEARCH_LAG_SECONDS
 from workers.simulator.parameters import ParameterError, identifier, moment, number, only, refuse
 from workers.simulator.post import Post, milliseconds, snowflake, stamp
-from workers.simulator.problems import Problem
 from workers.simulator.query import Node, QueryError, names_words, parse
-from workers.simulator.render import Renderer, view
+from workers.simulator.render import Renderer
+from workers.simulator.view import view
 from workers.simulator.world import World
 
 LONGEST: Final = 512  # X's, on pay-per-use
@@ -56,10 +56,7 @@ def routes(world: World) -> list[web.RouteDef]:
 
 def _page(world: World, query: Mapping[str, str]) -> dict[str, Any]:
     only(query, [*_SPAN, "max_results", "sort_order"])
-    spelling = world.options.spelling
-    shown = view(query, ["tweet", "post"] if spelling == "both" else [spelling])
-    if isinstance(shown, Problem):
-        raise ParameterError(shown)
+    shown = view(query, world.options.spellings, strict=world.options.strict_fields)
     most = number(query, "max_results", 10, 10, 100)
     wanted = _read(world, query)
     found: list[Post] = []

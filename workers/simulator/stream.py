@@ -9,8 +9,8 @@ from workers.simulator.faults import Fault
 from workers.simulator.feed import Feed
 from workers.simulator.gate import NOTED, answer, guarded
 from workers.simulator.parameters import ParameterError, only
-from workers.simulator.problems import NO_RULES, TOO_MANY_CONNECTIONS, Problem
-from workers.simulator.render import view
+from workers.simulator.problems import NO_RULES, TOO_MANY_CONNECTIONS
+from workers.simulator.view import view
 from workers.simulator.world import World
 
 
@@ -21,11 +21,9 @@ def routes(world: World) -> list[web.RouteDef]:
     async def stream(request: web.Request) -> web.StreamResponse:
         try:
             only(request.query, [])  # backfill is for Enterprise
+            shown = view(request.query, ["tweet"])  # the streams keep the old names
         except ParameterError as error:
             return answer(error.problem)
-        shown = view(request.query, ["tweet"])  # the streams keep the old names
-        if isinstance(shown, Problem):
-            return answer(shown)
         if not len(world.rules):
             return answer(NO_RULES)
         if not world.room():

@@ -104,6 +104,10 @@ class World:
         """A post goes away, for this reason."""
         self.archive.remove(post_id, reason, self.clock.now())
 
+    def withhold(self, post_id: int, *countries: str) -> None:
+        """A court or a law withholds a post in these countries (XX: everywhere)."""
+        self.archive.withhold(post_id, countries)
+
     # What X does
 
     def order(

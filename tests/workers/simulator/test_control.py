@@ -66,6 +66,7 @@ async def test_change_a_choice() -> None:
         ("POST", "/_control/posts", {"text": "x", "reply_to": "1"}),
         ("PUT", "/_control/posts/1", {"text": "x"}),
         ("DELETE", "/_control/posts/1", None),
+        ("DELETE", "/_control/posts/2?reason=boredom", None),
         ("DELETE", "/_control/faults?fault=earthquake", None),
         ("PATCH", "/_control/options", {"second": "dance"}),
     ],

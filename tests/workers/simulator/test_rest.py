@@ -66,6 +66,15 @@ async def test_look_up_tells_what_is_missing_and_why() -> None:
         assert "data" not in (await x.get("/2/tweets", ids="1")).json
 
 
+async def test_a_withheld_post_is_still_there_and_marked() -> None:
+    async with client() as x:
+        post = x.world.say("acme")
+        edited = x.world.edit(post, "acme, edited")
+        x.world.withhold(edited.id, "DE", "FR")
+        got = await x.get("/2/tweets", ids=str(post.id), tweet__fields="withheld")
+        assert got.json["data"][0]["withheld"]["country_codes"] == ["DE", "FR"]
+
+
 async def test_look_up_takes_a_hundred_ids() -> None:
     async with client() as x:
         assert (await x.get("/2/tweets", ids=",".join(map(str, range(1, 101))))).status == 200

@@ -216,6 +216,21 @@ async def test_one_spelling_is_refused_by_name(spelling: Any, refused: str, take
             assert ear.status == 200  # the stream keeps the old names
 
 
+async def test_as_specified_the_new_spelling_has_ids_as_expansions_alone() -> None:
+    async with client(Options(speed=1_000_000, spelling="post", strict_fields=True)) as x:
+        (first,) = written(x, 1, "hello")
+        x.world.say("acme", reply_to=first, at=now() - timedelta(minutes=1))
+        for name in ("author_id", "in_reply_to_user_id", "referenced_posts", "edit_history_post_ids"):
+            got = await x.search("acme", post__fields=f"lang,{name}")
+            assert got.status == 400
+            assert got.json["errors"][0]["parameters"] == {"post.fields": [name]}
+        body = (await x.search("acme", post__fields="lang", expansions="author_id,referenced_posts")).json
+        (post,) = body["data"]
+        assert post["author_id"] == first.author.id
+        assert post["referenced_posts"] == [{"type": "replied_to", "id": str(first.id)}]
+        assert body["includes"]["posts"][0]["id"] == str(first.id)
+
+
 async def test_counts() -> None:
     async with client(FAST) as x:
         written(x, 7, age=timedelta(hours=30))
