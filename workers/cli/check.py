@@ -13,12 +13,13 @@ from config.files import Files
 from config.routes import Receiver
 from config.settings import Settings
 from schemas.errors import ConfigurationError, HikeshiError
-from workers.cli.exit_status import DONE, FAILED, MEND
+from workers.cli.exit_status import DONE, FAILED, MEND, REFUSED
 from workers.cli.house import check_prepared, enter_house, open_house, run_async
 from workers.cli.loading import load
 from workers.cli.options import Options, common_options
 from workers.cli.sample_alert import sample_alert
 from workers.cli.source_choice import choose_source
+from workers.cli.x_check import look_at_x
 from workers.dispatcher.channels import open_channel
 from workers.dispatcher.lease import switch
 from workers.dispatcher.outbox import Style
@@ -37,16 +38,22 @@ class Found(NamedTuple):
     fault: str | None
     well: str = ""
     remedy: str = ""
+    status: int = FAILED
+    """Of the command, if there is a fault."""
 
 
 @click.command()
 @click.option("--send", metavar="RECEIVER", help="Send a test notification to this receiver; switches it on again.")
 @common_options
 def command(options: Options, send: str | None) -> int:
-    """Validate every file and reach every service: log, store, receivers. Changes nothing, sends nothing.
+    """Validate every file and reach every service: log, store, receivers, X. Changes nothing, sends nothing.
+
+    With a token of X it shows the rules that `brands.yaml` comes to and what they would cost by the last week's posts;
+    X bills one post for each rule that it counts.
 
     All faults are told at once, each as `file:line: field: fault; remedy`. Exit status 2 when something in the files
-    or settings is wrong, 1 when a service can't be reached, 0 when all is well.
+    or settings is wrong, 3 when X refuses the token or the rules, 1 when a service can't be reached, 0 when all is
+    well.
 
     With `--send RECEIVER` it sends one notification, marked as a test, to see it arrive. That also switches on again a
     receiver that had answered 410 Gone.
@@ -81,7 +88,7 @@ def _told(faults: list[Fault], found: list[Found]) -> int:
             click.echo(f"{one.place}: {one.fault}; {one.remedy}", err=True)
     if faults:
         return MEND
-    return FAILED if any(one.fault is not None for one in found) else DONE
+    return max((one.status for one in found if one.fault is not None), default=DONE)
 
 
 async def _look(settings: Settings, files: Files | None) -> list[Found]:
@@ -123,7 +130,16 @@ async def _source(settings: Settings, files: Files) -> Found:
             ReplaySource(settings.replay.file or "", settings.replay.speed, SystemClock())
     except ConfigurationError as error:
         return Found("source", str(error), remedy="or start `hikeshi run` with `--source`")
-    return Found("source", None, choice.source)
+    if choice.source != "x":
+        return Found("source", None, choice.source)
+    told = await look_at_x(settings, files)
+    for line in told.lines:
+        click.echo(line)
+    if told.failure is None:
+        return Found("source", None, "x")
+    refused = told.failure.kind == "refused"
+    remedy = "look at the token, the plan and `brands.yaml`" if refused else "try again, or look at x.base_url"
+    return Found("source x", told.failure.detail, remedy=remedy, status=REFUSED if refused else FAILED)
 
 
 async def _receiver(receiver: Receiver) -> Found:

@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "posts": ("posts", "List the posts that were stored."),
     "incidents": ("incidents", "List, show, acknowledge and resolve incidents."),
     "dead-letters": ("dead_letters", "What could not be processed or delivered, and the way back."),
+    "usage": ("usage", "What X has billed: posts and dollars, by day."),
     "classify": ("classify", "Classify texts, one JSON line each."),
     "topics": ("topics", "Create and list the topics."),
     "purge": ("purge", "Remove posts for good, everywhere."),
@@ -76,7 +77,7 @@ def cli() -> None:
 
     \b
     Exit status: 0 done; 1 failed while running; 2 something for you to mend (usage, files, settings, a port or folder
-    in use); 75 gave up, so that a supervisor starts it again.
+    in use); 3 refused by X (token, plan, rules); 75 gave up, so that a supervisor starts it again.
     """
 
 

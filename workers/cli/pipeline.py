@@ -31,10 +31,11 @@ from workers.stream.replay import ReplaySource
 from workers.stream.sample import SampleSource
 from workers.stream.source import Source
 from workers.stream.worker import StreamWorker
+from workers.stream.x.source import XSource
 
 _log = get_logger(__name__)
 
-OpenSource = Callable[[House], Awaitable[Source]]
+OpenSource = Callable[[House, StageHealth], Awaitable[Source]]
 
 
 class Pipeline:
@@ -79,7 +80,7 @@ class Pipeline:
         self.house = house
         log, files, clock = house.log, self.files, self.clock
         if (health := self._health.get("stream")) and open_source is not None:
-            source = await open_source(house)
+            source = await open_source(house, health)
             letters = DeadLetters(log, MENTIONS, "stream", clock)
             self.stream = StreamWorker(log, source, files, clock, health, letters)
             self.stages.append((self.stream, letters))
@@ -90,11 +91,16 @@ class Pipeline:
             self.stages.append((self.classifier, letters))
         if health := self._health.get("dispatcher"):
             letters = DeadLetters(log, MARKS, "dispatcher", clock)
-            instance = self.settings.kafka.instance
-            # A name that outlives a restart finds its own leases again; without one they have to run out first.
-            owner = f"{instance}-dispatcher" if instance else None if self.settings.mode == "kafka" else "embedded"
+            owner = self.owner("dispatcher")
             self.dispatcher = DispatcherWorker(log, house.store, files, clock, health, letters, owner)
             self.stages.append((self.dispatcher, letters))
+
+    def owner(self, stage: str) -> str | None:
+        """A name that outlives a restart, by which a stage finds its own leases again; without one they run out."""
+        if self.settings.mode == "embedded":
+            return "embedded"
+        instance = self.settings.kafka.instance
+        return f"{instance}-{stage}" if instance else None
 
     async def report_worker(self, worker_id: str, stage: str, state: dict[str, Any]) -> None:
         """Write a row for `hikeshi status`."""
@@ -106,17 +112,28 @@ class Pipeline:
         await self.files.watch(_changed, _refused, self.clock.sleep)
 
 
-def source_opener(settings: Settings, name: SourceName, clock: Clock, *, episode_alone: bool = False) -> OpenSource:
-    """Opens the source once the store is there; a file that can't be read is told now, before anything starts."""
+def source_opener(pipeline: Pipeline, name: SourceName, *, of_run: bool, episode_alone: bool = False) -> OpenSource:
+    """Opens the source once the store is there; a file that can't be read is told now, before anything starts.
+
+    `of_run`: what X refuses before its first connection ends the process; a worker stays up.
+    """
+    settings, clock = pipeline.settings, pipeline.clock
     if name == "replay":
         replay = ReplaySource(settings.replay.file or "-", settings.replay.speed, clock)
 
-        async def open_replay(_: House) -> Source:
+        async def open_replay(_: House, __: StageHealth) -> Source:
             return replay
 
         return open_replay
+    if name == "x":
 
-    async def open_sample(house: House) -> Source:
+        async def open_x(house: House, health: StageHealth) -> Source:
+            files, owner = pipeline.files, pipeline.owner("stream")
+            return XSource(settings.x, house.store, lambda: files.brands, health, clock, owner=owner, fail_first=of_run)
+
+        return open_x
+
+    async def open_sample(house: House, _: StageHealth) -> Source:
         return SampleSource(await _sample_started_at(house), clock, episode_alone=episode_alone)
 
     return open_sample

@@ -54,6 +54,7 @@ def command(
     Examples:
       hikeshi run --source sample                     posts of ours: a crisis in the first 90 seconds
       hikeshi run --source replay --file posts.jsonl  your file: X API v2 lines or pages, plain or gzip
+      HIKESHI_X__BEARER_TOKEN=… hikeshi run            X itself: the filtered stream, with the rules of brands.yaml
       twarc2 stream | hikeshi run --source replay --file -
       hikeshi run --source replay --file posts.jsonl --until-idle --json | tail -1
     """
@@ -68,7 +69,7 @@ def command(
 async def _run(settings: Settings, files: Files, choice: Choice, idle_seconds: float | None, as_json: bool) -> int:
     clock = SystemClock()
     pipeline = Pipeline(settings, files, clock)
-    source = source_opener(settings, choice.source, clock, episode_alone=idle_seconds is not None)
+    source = source_opener(pipeline, choice.source, of_run=True, episode_alone=idle_seconds is not None)
 
     async def build(resources: AsyncExitStack) -> Program:
         house = await patiently(lambda: enter_house(settings, resources), clock)

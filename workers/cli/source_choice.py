@@ -9,11 +9,9 @@ from config.settings import Settings
 from schemas.errors import ConfigurationError
 from workers.stream.sample import sample_brand
 
-SourceName = Literal["sample", "replay"]
+SourceName = Literal["x", "sample", "replay"]
 
-_NO_X: Final = (
-    "this release has no X connection yet: use `--source sample` (posts of ours) or `--source replay --file FILE`"
-)
+_NO_TOKEN: Final = "`--source x` needs the token of your app at X: set HIKESHI_X__BEARER_TOKEN"  # noqa: S105  a sentence
 
 
 class Choice(NamedTuple):
@@ -29,10 +27,8 @@ def choose_source(settings: Settings, policy: Policy | None, *, until_idle: bool
     `policy` is None for a `worker`, which never falls back to the sample.
     """
     asked = settings.source
-    if asked == "x" and until_idle:
-        raise ConfigurationError("--until-idle needs a source that ends: `--source replay` or `--source sample`")
     if asked == "x" or (asked is None and settings.replay.file is None and settings.x.bearer_token is not None):
-        raise ConfigurationError(_NO_X)
+        return _x(settings, until_idle)
     if asked == "sample" and settings.replay.file is not None:
         raise ConfigurationError("a file (--file, HIKESHI_REPLAY__FILE) is read by `--source replay`, not by `sample`")
     if asked == "replay" and settings.replay.file is None:
@@ -44,12 +40,22 @@ def choose_source(settings: Settings, policy: Policy | None, *, until_idle: bool
     return _fallback(settings, policy)
 
 
+def _x(settings: Settings, until_idle: bool) -> Choice:
+    if until_idle:
+        raise ConfigurationError("--until-idle needs a source that ends: `--source replay` or `--source sample`")
+    if settings.x.bearer_token is None:
+        raise ConfigurationError(_NO_TOKEN)
+    if settings.replay.file is not None:
+        raise ConfigurationError("a file (--file, HIKESHI_REPLAY__FILE) is read by `--source replay`, not by `x`")
+    return Choice("x")
+
+
 def _fallback(settings: Settings, policy: Policy | None) -> Choice:
     told = [] if policy is None else [name for name, receiver in policy.receivers.items() if receiver.kind != "console"]
     if policy is None or told or settings.mode == "kafka":
         because = f" (receiver {told[0]} is configured, and posts of ours are not for it unasked)" if told else ""
         raise ConfigurationError(
-            f"there is no source of posts{because}: set HIKESHI_X__BEARER_TOKEN, which a later release will use to "
+            f"there is no source of posts{because}: set HIKESHI_X__BEARER_TOKEN to "
             "connect to X, or ask for posts of ours with `--source sample`, or for a file with `--source replay --file`"
         )
     return Choice(

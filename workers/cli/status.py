@@ -24,6 +24,7 @@ from workers.store.reports import Report, read_reports
 ALIVE_SECONDS: Final = 4 * REPORT_SECONDS  # a busy store may cost a report or two
 UNPROCESSED_SECONDS: Final = 60.0  # a healthy pipeline needs one or two
 OUTBOX_SECONDS: Final = 120.0  # past the minute in which a fallback is told
+DEAF_SECONDS: Final = 90.0  # the design's
 _SHOWN_SECONDS: Final = 600.0  # workers that ended long ago are no news
 
 _OUTBOX: Final = "SELECT COUNT(*), MIN(due_at) FROM outbox WHERE state IN ('scheduled', 'frozen') AND due_at <= :now"
@@ -80,6 +81,9 @@ def judge(stand: Stand) -> list[str]:
             found.append(f"{stage} is behind: its oldest post has waited for {seconds:.0f} s")
     if stand.outbox_age_seconds > OUTBOX_SECONDS:
         found.append(f"{stand.outbox_due} notifications are due, the oldest since {stand.outbox_age_seconds:.0f} s")
+    deaf = _fact(stand, "deaf_seconds")
+    if deaf is not None and deaf > DEAF_SECONDS:
+        found.append(f"X has been silent for {deaf:.0f} s")
     for name, why in stand.receivers_off.items():
         found.append(f"receiver {name} is off ({why}): mend it, then `hikeshi check --send {name}`")
     return found
@@ -150,15 +154,22 @@ def _as_json(stand: Stand, overdue: list[str]) -> dict[str, Any]:
     return {
         "alive": all(any(w["alive"] for w in stand.workers if w["stage"] == stage) for stage in STAGES),
         "overdue": overdue,
-        # Neither has a meaning before there is a connection to X: it alone promises a heartbeat and costs money.
-        "deaf_seconds": next((w["facts"]["deaf_seconds"] for w in stand.workers if "deaf_seconds" in w["facts"]), None),
-        "money_spent_usd": None,
+        # Neither has a meaning without a connection to X: it alone promises a heartbeat and costs money.
+        "deaf_seconds": _fact(stand, "deaf_seconds"),
+        "money_spent_usd": _fact(stand, "usd_today"),
         "oldest_unprocessed_seconds": stand.oldest_unprocessed_seconds,
         "outbox": {"due": stand.outbox_due, "age_seconds": stand.outbox_age_seconds},
         "receivers_off": stand.receivers_off,
         "dead_letters": stand.dead_letters,
         "workers": stand.workers,
     }
+
+
+def _fact(stand: Stand, name: str) -> Any:
+    """What the stream says of its connection to X; None without one."""
+    return next(
+        (worker["facts"][name] for worker in stand.workers if worker["alive"] and name in worker["facts"]), None
+    )
 
 
 def _show(stand: Stand, overdue: list[str]) -> None:
@@ -169,6 +180,8 @@ def _show(stand: Stand, overdue: list[str]) -> None:
         click.echo(f"oldest post not yet through the {stage}: {seconds:.1f} s")
     click.echo(f"notifications due: {stand.outbox_due}, the oldest since {stand.outbox_age_seconds:.1f} s")
     click.echo(f"dead letters: {stand.dead_letters}")
+    if (deaf := _fact(stand, "deaf_seconds")) is not None:
+        click.echo(f"X: the last byte {deaf:.0f} s ago; spent today: ${_fact(stand, 'usd_today') or 0:.2f}")
     for line in overdue:
         click.echo(f"OVERDUE: {line}")
 

@@ -54,7 +54,7 @@ async def _work(settings: Settings, files: Files, stage: str) -> int:
     pipeline = Pipeline(settings, files, clock, only=stage)
     source = None
     if stage == "stream":
-        source = source_opener(settings, choose_source(settings, None).source, clock)
+        source = source_opener(pipeline, choose_source(settings, None).source, of_run=False)
 
     async def build(resources: AsyncExitStack) -> Program:
         with pipeline.waiting("kafka and the store, or `hikeshi init`"):

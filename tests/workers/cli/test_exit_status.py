@@ -58,7 +58,7 @@ REPLAY = ("run", "--source", "replay", "--file", "posts.jsonl", "--until-idle")
         (["nix"], "No such command"),
         (["run", "--speed", "fast", "--source", "replay", "--file", "posts.jsonl"], "speed"),
         (["run", "--idle-timeout", "soon"], "not a duration"),
-        (["run", "--source", "x"], "no X connection yet"),
+        (["run", "--source", "x"], "HIKESHI_X__BEARER_TOKEN"),
         (["run", "--source", "x", "--until-idle"], "source that ends"),
         (["run", "--source", "replay"], "--file"),
         (["run", "--source", "replay", "--file", "no-such-file"], "no-such-file"),

@@ -27,6 +27,10 @@ FILE = {"replay": ReplaySettings(file="posts.jsonl")}
         ({"source": "replay", **FILE}, DESK, "replay"),
         ({"source": "replay", **FILE, **TOKEN}, None, "replay"),
         (FILE, CONSOLE, "replay"),
+        ({**FILE, **TOKEN}, CONSOLE, "replay"),
+        (TOKEN, DESK, "x"),
+        (TOKEN, None, "x"),
+        ({"source": "x", **TOKEN}, CONSOLE, "x"),
         (FILE, None, "replay"),
     ],
 )
@@ -37,8 +41,8 @@ def test_chosen(settings: dict[str, Any], policy: Policy | None, chosen: str) ->
 @pytest.mark.parametrize(
     ("settings", "policy", "said"),
     [
-        ({"source": "x"}, CONSOLE, "no X connection yet.*--source sample.*--source replay"),
-        (TOKEN, CONSOLE, "no X connection yet.*--source sample.*--source replay"),
+        ({"source": "x"}, CONSOLE, "HIKESHI_X__BEARER_TOKEN"),
+        ({"source": "x", **TOKEN, **FILE}, CONSOLE, "--source replay"),
         ({}, DESK, "receiver desk.*HIKESHI_X__BEARER_TOKEN.*--source sample"),
         (KAFKA, CONSOLE, "HIKESHI_X__BEARER_TOKEN.*--source sample"),
         ({}, None, "HIKESHI_X__BEARER_TOKEN.*--source sample"),
@@ -54,6 +58,8 @@ def test_refused_with_the_remedies(settings: dict[str, Any], policy: Policy | No
 def test_x_never_ends() -> None:
     with pytest.raises(ConfigurationError, match="source that ends"):
         choose_source(Settings(source="x"), CONSOLE, until_idle=True)
+    with pytest.raises(ConfigurationError, match="source that ends"):
+        choose_source(Settings(**TOKEN), CONSOLE, until_idle=True)
 
 
 def test_only_a_fallback_is_announced() -> None:

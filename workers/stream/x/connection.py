@@ -16,7 +16,7 @@ _ANSWER_BYTES: Final = 64 * 1024  # ours: of a refusal, so much is read
 
 
 class Receiver(Protocol):
-    """Who listens: told of the connection, of every byte (heartbeats too) and of each line. No method may wait."""
+    """Who listens: told of the connection, of each line and heartbeat (`heard`). No method may wait."""
 
     def connected(self) -> None: ...
 
@@ -72,12 +72,18 @@ class StreamConnection(AsyncStreamingClient):  # type: ignore[misc]  # tweepy ha
 
     async def _read(self, content: aiohttp.StreamReader) -> Failure:
         lines = LineSplitter("the stream")
+        loop = asyncio.get_running_loop()
+        whole_at = loop.time()
         async for chunk in content.iter_any():
-            self._receiver.heard()
             for line in lines.feed(chunk):
                 await self.on_data(line.data, line.fault)  # the whole chunk: X has billed what is in it
             if self._ended is not None:
                 return self._ended
+            if chunk.endswith(b"\n"):
+                self._receiver.heard()
+                whole_at = loop.time()
+            elif loop.time() - whole_at > self._silence_seconds:
+                return Failure("network", f"no line was whole for {self._silence_seconds:g} s")
         return Failure("network", "X closed the connection")  # a line that it cut is found by search
 
     async def on_data(self, raw_data: bytes, fault: str | None = None) -> None:

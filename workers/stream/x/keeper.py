@@ -31,6 +31,16 @@ def credential_name(token: str) -> str:
     return hashlib.sha256(b"hikeshi stream " + token.encode()).hexdigest()[:_CREDENTIAL_CHARACTERS]
 
 
+async def read_state(store: Store, credential: str) -> State | None:
+    """What is kept of a credential, for who only looks."""
+    async with store.read() as connection:
+        row = await connection.execute(
+            text("SELECT state FROM stream_state WHERE credential = :credential"), {"credential": credential}
+        )
+        kept = row.scalar()
+        return msgspec.json.decode(kept, type=State) if kept else None
+
+
 class Keeper:
     """The row of one credential. `owner` names this process. Raises UnavailableError when the store is away."""
 

@@ -47,6 +47,8 @@ class Pace:
     """The design's: the state is written each second."""
     lease: float = 20.0
     """Ours: after so long another replica follows one that died."""
+    behind: float = 20.0
+    """Ours: a post that comes so late says that newer ones are still on their way; X delivers 99 % within 7 s."""
     quiet: float = 60.0
     """Ours: no judgement over the stream's volume before so long without a post."""
 

@@ -1,10 +1,12 @@
 """What comes from X: counted for the bill, put in the buffer, followed until the log has it."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 
 import msgspec
 
+from schemas.mention import snowflake_time
 from workers.runtime import metrics
 from workers.runtime.clock import Clock
 from workers.runtime.logging import get_logger
@@ -18,15 +20,20 @@ from workers.stream.x.watermark import Watermark
 
 _log = get_logger(__name__)
 
+_UNBELIEVABLE_SECONDS: Final = 3600.0  # ours: a post that is so late has a wrong time, not a slow way
+
 
 class Reception:
     """The stream's lines and the pages of a search, on one way to the worker."""
 
-    def __init__(self, meter: Meter, watermark: Watermark, clock: Clock, buffer: Buffer) -> None:
+    def __init__(
+        self, meter: Meter, watermark: Watermark, clock: Clock, buffer: Buffer, behind_seconds: float = 20.0
+    ) -> None:
         self.meter, self.watermark, self.buffer = meter, watermark, buffer
         self.volume = Volume(clock.monotonic())
         self.on_connected: Callable[[], None] = lambda: None
         self._clock = clock
+        self._behind_seconds, self._behind = behind_seconds, False
         self._number = 0
         self._warned_on: str | None = None
 
@@ -35,8 +42,9 @@ class Reception:
         self.on_connected()
 
     def heard(self) -> None:
-        """A byte came, if only a heartbeat's."""
-        self.watermark.heard(self._now_ms())
+        """A line or a heartbeat came. While the stream gives posts of long ago, what is newer is still to come."""
+        if not self._behind:
+            self.watermark.heard(self._now_ms())
 
     def line(self, data: bytes, fault: str | None) -> Failure | None:
         """A line of the stream. Every line goes on, whatever is in it; some end the connection."""
@@ -48,6 +56,7 @@ class Reception:
             if post_ids := list(_post_ids([message.get("data")])):
                 self.volume.post(self._clock.monotonic())
                 self._bill(post_ids)
+                self._look_behind(fields.mapping(message.get("data")))
             elif failure := of_message(message):
                 return failure
         if self.spent:
@@ -81,6 +90,16 @@ class Reception:
             self._warned_on = utc_day(now)
             _log.error("x_budget_nearly_spent", posts_today=today, daily_posts=cap)
         return new
+
+    def _look_behind(self, post: dict[str, Any]) -> None:
+        created = fields.moment(post.get("created_at"))
+        written = datetime.fromisoformat(created) if created else snowflake_time(str(post.get("id")))
+        if written is None:
+            return
+        delay = (self._clock.now() - written).total_seconds()
+        self._behind = self._behind_seconds < delay < _UNBELIEVABLE_SECONDS
+        if self._behind:
+            self.watermark.heard(round(written.timestamp() * 1000))
 
     def _now_ms(self) -> int:
         return round(self._clock.now().timestamp() * 1000)

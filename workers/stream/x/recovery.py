@@ -57,6 +57,21 @@ class _Search:
     recovered: int = 0
     given_up: int = 0
     faults: list[str] = field(default_factory=list)
+    told: tuple[int, int] | None = None
+
+    def tell(self) -> None:
+        """Say how it stands, if that is news."""
+        stand = (self.recovered, self.given_up)
+        if stand == self.told:
+            return
+        before, self.told = self.told or (0, 0), stand
+        metrics.X_POSTS_RECOVERED.inc(stand[0] - before[0])
+        metrics.X_POSTS_GIVEN_UP.inc(stand[1] - before[1])
+        said = f"{self.gap}, {self.recovered} posts recovered, {self.given_up} given up"
+        if self.faults:
+            _log.error("gap_recovery_failed", gap=said, faults=self.faults)
+        else:
+            _log.info("gap_recovered", gap=said)
 
     @property
     def over(self) -> bool:
@@ -96,19 +111,25 @@ class Recovery:
         while True:
             await self._wanted.wait()
             await self._clock.sleep(self._pace.steady)
-            gap, pace = self._take(), self._pace
-            if gap.end - gap.start > pace.long_gap * 1000:
-                await self._recover(gap, None)
-                gap = self._rest(gap, pace.long_gap)
-            for delay, beyond in ((pace.soon, pace.soon / 12), (pace.settle, pace.soon / 3)):
-                await self._until(gap.end / 1000 + delay)
-                if self._pending is not None:
-                    self.add(gap)
-                    break
-                await self._recover(gap, gap.end / 1000 + beyond, late=delay == pace.settle)
-                gap = self._rest(gap, pace.settle / 2)
-            else:
-                self._hold(None)
+            await self._recover(self._take())
+
+    async def _recover(self, gap: Gap) -> None:
+        """The older part of a long gap at once, then up to its end, then the end once more: search is late."""
+        pace = self._pace
+        search = _Search(gap, Deadline(self._budget.seconds, self._clock), self._budget.posts)
+        if gap.end - gap.start > pace.long_gap * 1000:
+            await self._pass(search, gap.start, None)
+            gap = self._rest(gap, pace.long_gap)
+        for delay, beyond in ((pace.soon, pace.soon / 12), (pace.settle, pace.soon / 3)):
+            await self._until(gap.end / 1000 + delay)
+            if self._pending is not None:
+                self.add(gap)
+                search.tell()
+                return
+            await self._pass(search, gap.start, gap.end / 1000 + beyond)
+            search.tell()
+            gap = self._rest(gap, pace.settle / 2)
+        self._hold(None)
 
     def _rest(self, gap: Gap, seconds: float) -> Gap:
         """The end of a gap, which is searched again: search shows a post seconds after the stream does."""
@@ -139,27 +160,17 @@ class Recovery:
                 task.cancel()
             await asyncio.gather(timer, wanted, return_exceptions=True)
 
-    async def _recover(self, gap: Gap, end: float | None, *, late: bool = False) -> None:
-        """Search the gap with each rule, up to `end`, or as far as X does by itself."""
-        search = _Search(gap, Deadline(self._budget.seconds, self._clock), self._budget.posts)
-        start = max(gap.start / 1000 - self._pace.overlap, (self._clock.now() - _REACH).timestamp())
-        if gap.start / 1000 < start:
-            search.faults.append(f"search reaches back to {_time(round(start * 1000))} only")
+    async def _pass(self, search: _Search, gap_start: int, gap_end: float | None) -> None:
+        """Search with each rule, up to `gap_end`, or as far as X does by itself."""
+        reach = (self._clock.now() - _REACH).timestamp()
+        start = max(gap_start / 1000 - self._pace.overlap, reach)
+        if gap_start / 1000 < reach:
+            search.faults.append(f"search reaches back to {_time(round(reach * 1000))} only")
         span = {"start_time": rfc3339(datetime.fromtimestamp(start, UTC))}
-        if end is not None:
-            span["end_time"] = rfc3339(datetime.fromtimestamp(end, UTC))
+        if gap_end is not None:
+            span["end_time"] = rfc3339(datetime.fromtimestamp(gap_end, UTC))
         for rule in self._rules():
             await self._search_rule(search, rule, span)
-        metrics.X_POSTS_RECOVERED.inc(search.recovered)
-        metrics.X_POSTS_GIVEN_UP.inc(search.given_up)
-        if late and not search.recovered and not search.faults:
-            return
-        tell = _log.error if search.faults else _log.info
-        tell(
-            "gap_recovery_failed" if search.faults else "gap_recovered",
-            gap=f"{gap}, {search.recovered} posts recovered, {search.given_up} given up",
-            faults=search.faults,
-        )
 
     async def _search_rule(self, search: _Search, rule: Rule, span: Mapping[str, str]) -> None:
         parameters = {"query": rule.value, "sort_order": "recency", **span}

@@ -213,7 +213,7 @@ class XSource:
     def _receive(self, loaded: Loaded, buffer: Buffer) -> Reception:
         today = utc_day(self._clock.now())
         meter = Meter(self._settings.daily_posts, loaded.state.days, today, loaded.billed)
-        return Reception(meter, Watermark(loaded.state.watermark), self._clock, buffer)
+        return Reception(meter, Watermark(loaded.state.watermark), self._clock, buffer, self._pace.behind)
 
     def _show_money(self) -> None:
         if self._reception is not None:
