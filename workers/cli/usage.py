@@ -41,18 +41,14 @@ async def _show(settings: Settings, as_json: bool) -> None:
         state = await read_state(house.store, credential_name(token)) or State()
         today = utc_day(house.clock.now())
     rows: list[dict[str, Any]] = [
-        {
-            "day": day,
-            "posts": posts,
-            "usd": round(posts * x.post_usd, 4),
-            "cap": x.daily_posts if day == today else None,
-        }
-        for day, posts in sorted(state.days.items())
+        {"day": day, "posts": posts, "usd": round(posts * x.post_usd, 4)} for day, posts in sorted(state.days.items())
     ]
-    print_rows(rows, ("day", "posts", "usd", "cap"), as_json=as_json, empty="Nothing was read from X yet.")
+    print_rows(rows, ("day", "posts", "usd"), as_json=as_json, empty="Nothing was read from X yet.")
     if as_json:
         return
     month = sum(posts for day, posts in state.days.items() if day[:7] == today[:7])
+    cap = f"of {x.daily_posts} that the cap allows" if x.daily_posts else "with no cap (HIKESHI_X__DAILY_POSTS)"
+    click.echo(f"today: {state.days.get(today, 0)} posts {cap}")
     click.echo(f"this month: {month} posts, ${month * x.post_usd:.2f}")
     click.echo(await _told_by_x(x.base_url, token))
 

@@ -91,7 +91,7 @@ def connect_wait(connects: Sequence[float], now: float, window: float = WINDOW_S
     recent = recent_connects(connects, now, window)
     if len(recent) < _AT_ONCE:
         return 0.0
-    evenly = recent[-1] + window / CONNECTS - now
+    evenly = recent[-1] + window / (CONNECTS - _AT_ONCE) - now
     if len(recent) >= CONNECTS:
         return max(evenly, recent[-CONNECTS] + window - now, 0.0)
     return max(evenly, 0.0)
