@@ -1,6 +1,7 @@
 """Finds the phrases of `lexicon/` in a whole batch: evidence for severity, for reasons, and features of the models."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -8,6 +9,8 @@ import numpy as np
 import yaml
 from ahocorasick_rs import AhoCorasick, Implementation
 from numpy.typing import NDArray
+
+from workers.classifier.text import code_points
 
 LEXICON = Path(__file__).parent / "lexicon"
 
@@ -76,11 +79,12 @@ class Cues(NamedTuple):
     start: NDArray[np.int64]
     stop: NDArray[np.int64]
 
-    def of(self, i: int) -> list[Hit]:
-        """The hits of post i, in order of place."""
-        first, last = np.searchsorted(self.post, (i, i + 1))
-        rows = zip(self.category[first:last], self.start[first:last], self.stop[first:last], strict=True)
-        return sorted((Hit(int(c), int(a), int(b)) for c, a, b in rows), key=lambda hit: (hit.start, -hit.stop))
+    def by_post(self) -> list[list[Hit]]:
+        """The hits of each post, in order of place."""
+        rows = zip(self.category.tolist(), self.start.tolist(), self.stop.tolist(), strict=True)
+        hits = list(map(Hit._make, rows))
+        bounds = np.searchsorted(self.post, np.arange(len(self.present) + 1)).tolist()
+        return [hits[first:last] for first, last in pairwise(bounds)]
 
 
 class Scanner:
@@ -100,7 +104,7 @@ class Scanner:
         found = self._automaton.find_matches_as_indexes(joined, overlapping=True)
         rows = np.array(found, dtype=np.int64).reshape(-1, 3)
         pattern, start, stop = rows[:, 0], rows[:, 1], rows[:, 2]
-        codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+        codes = code_points(joined)
         # A Latin phrase stands between word borders, so that "late" is not found in "chocolate".
         kept = ~(self._whole_left[pattern] & _in_word(codes[start - 1]))
         kept &= ~(self._whole_right[pattern] & _in_word(codes[stop]))
@@ -110,8 +114,8 @@ class Scanner:
         category = self._category[pattern]
         present = np.zeros((len(folded), len(CATEGORIES)), dtype=np.bool_)
         present[post, category] = True
-        order = np.argsort(post, kind="stable")
         offset = borders[post] + 1
+        order = np.lexsort((-stop, start))
         return Cues(present, post[order], category[order], (start - offset)[order], (stop - offset)[order])
 
 

@@ -10,6 +10,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.classifier.text import code_points
+
 BUCKETS_BITS: Final = 18  # ours: 262,144 buckets; twice as many changed no figure by more than its noise
 CHARACTER_ORDERS: Final = (1, 2, 3, 4, 5)
 WORD_ORDERS: Final = (1, 2, 3)
@@ -23,11 +25,18 @@ _MIX: Final = np.uint64(0xD6E8FEB86659FD93)
 _SPACE: Final = 32
 
 
-class Grams(NamedTuple):
-    """The n-grams of a batch, post after post: `buckets[starts[i]:starts[i + 1]]` are those of post i."""
+class Family(NamedTuple):
+    """The n-grams of one order, post after post: `buckets[starts[i]:starts[i + 1]]` are those of post i."""
 
     buckets: NDArray[np.int64]
     starts: NDArray[np.int64]
+
+
+class Grams(NamedTuple):
+    """All n-grams of a batch, a family an order, and how many each post has over all families."""
+
+    families: tuple[Family, ...]
+    counts: NDArray[np.int64]
 
 
 def grams(folded: Sequence[str]) -> Grams:
@@ -40,40 +49,41 @@ def grams(folded: Sequence[str]) -> Grams:
             size, first = 0, i
         size += len(text) + 3
     parts.append(_grams(folded[first:]))
-    if len(parts) == 1:
-        return parts[0]
-    offsets = np.cumsum([0] + [len(part.buckets) for part in parts[:-1]])
-    starts = [part.starts[:-1] + offset for part, offset in zip(parts, offsets, strict=True)]
-    buckets = np.concatenate([part.buckets for part in parts])
-    return Grams(buckets, np.append(np.concatenate(starts), len(buckets)))
+    return parts[0] if len(parts) == 1 else _joined(parts)
+
+
+def _joined(parts: list[Grams]) -> Grams:
+    families = []
+    for same_order in zip(*(part.families for part in parts), strict=True):
+        sizes = np.concatenate([np.diff(family.starts) for family in same_order])
+        buckets = np.concatenate([family.buckets for family in same_order])
+        families.append(Family(buckets, _starts(sizes)))
+    return Grams(tuple(families), np.concatenate([part.counts for part in parts]))
 
 
 def _grams(folded: Sequence[str]) -> Grams:
     # A space before and after each post marks its borders as those of words; 0 parts the posts.
-    joined = "".join(f" {text} \x00" for text in folded)
-    codes = np.frombuffer(joined.encode("utf-32-le"), dtype=np.uint32)
+    codes = code_points("".join(f" {text} \x00" for text in folded))
     post = np.cumsum(codes == 0) - (codes == 0)
     prefix = _prefix_hash(codes)
-    keys: list[NDArray[np.uint64]] = []
-    owners: list[NDArray[np.int64]] = []
-    for order in CHARACTER_ORDERS:
-        key, owner = _character_grams(codes, prefix, post, order)
-        keys.append(key)
-        owners.append(owner)
-    for key, owner in _word_grams(codes, prefix, post):
-        keys.append(key)
-        owners.append(owner)
-    return _by_post(np.concatenate(keys), np.concatenate(owners), len(folded))
+    found = [_character_grams(codes, prefix, post, order) for order in CHARACTER_ORDERS]
+    found += _word_grams(codes, prefix, post)
+    families = tuple(_family(key, owner, len(folded)) for key, owner in found)
+    counts = np.sum([np.diff(family.starts) for family in families], axis=0)
+    return Grams(families, np.maximum(counts, 1))
 
 
-def _by_post(key: NDArray[np.uint64], owner: NDArray[np.int64], posts: int) -> Grams:
+def _family(key: NDArray[np.uint64], owner: NDArray[np.int64], posts: int) -> Family:
     key ^= key >> np.uint64(29)
     key *= _MIX
     bucket = (key >> np.uint64(64 - BUCKETS_BITS)).astype(np.int64)
-    order = np.argsort(owner, kind="stable")
-    starts = np.zeros(posts + 1, dtype=np.int64)
-    np.cumsum(np.bincount(owner, minlength=posts), out=starts[1:])
-    return Grams(bucket[order], starts)
+    return Family(bucket, _starts(np.bincount(owner, minlength=posts)))
+
+
+def _starts(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    starts = np.zeros(len(sizes) + 1, dtype=np.int64)
+    np.cumsum(sizes, out=starts[1:])
+    return starts
 
 
 _POWERS: dict[int, tuple[NDArray[np.uint64], NDArray[np.uint64]]] = {}
@@ -135,9 +145,10 @@ def _word_grams(
     found = []
     single = _window(prefix, start, stop, 16)
     for order in WORD_ORDERS:
-        rows = len(start) - order + 1
-        if rows <= 0:
-            break
+        rows = max(len(start) - order + 1, 0)
+        if not rows:
+            found.append((np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.int64)))
+            continue
         key = single[:rows].copy()
         for i in range(1, order):
             key = key * np.uint64(0xE7037ED1A0B428DB) + single[i : i + rows]

@@ -9,14 +9,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.mark import KINDS, Kind, Verdict
+from schemas.mark import KINDS, Verdict
 from schemas.mention import Author
 from workers.classifier import influence, linear, reasons, text
 from workers.classifier.cues import Cues, Scanner
 from workers.classifier.encoder import Encoder
 from workers.classifier.features import grams
 from workers.classifier.lang import language
-from workers.classifier.severity import severity
+from workers.classifier.severity import severities
 
 WEIGHTS: Final = Path(__file__).parent / "weights" / "weights.npz"
 
@@ -70,8 +70,27 @@ class Classifier:
     def _classify(self, posts: Sequence[Post]) -> list[Verdict]:
         outputs = self._outputs([post.text for post in posts])
         best = outputs.scores.kinds.argmax(axis=1)
-        decisive = self._decisive(outputs, best)
-        return [self._verdict(i, post, outputs, KINDS[best[i]], decisive[i]) for i, post in enumerate(posts)]
+        langs = [language(text, post.lang) for text, post in zip(outputs.plain, posts, strict=True)]
+        levels = severities(best, outputs.cues.present, outputs.scores.severity)
+        said = self._reasons(outputs, best, langs)
+        scores = _rounded(outputs.scores.kinds)
+        negative = np.round(outputs.scores.negative.astype(np.float64), 4).tolist()
+        verdicts = []
+        for i, post in enumerate(posts):
+            weighed = influence.weigh(post.author, post.created_at)
+            more = reasons.attention(levels[i], weighed, langs[i] == "ja")
+            verdicts.append(
+                Verdict(
+                    lang=langs[i],
+                    kind=KINDS[best[i]],
+                    scores=scores[i],
+                    negative=negative[i],
+                    severity=levels[i],
+                    influence=weighed.influence,
+                    reasons=said[i] + more if more else said[i],
+                )
+            )
+        return verdicts
 
     def _outputs(self, texts: Sequence[str]) -> _Outputs:
         plain = text.plain(texts)
@@ -85,49 +104,38 @@ class Classifier:
                 logits[again] = self._careful.logits(vectors, cues.present[again], logits[again])
         return _Outputs(linear.scores(logits), plain, folded, cues)
 
-    def _decisive(self, outputs: _Outputs, best: NDArray[np.int64]) -> list[str]:
-        """The clause of each post that speaks most for its kind, by the fast model: all clauses as one batch."""
-        owners: list[int] = []
-        places: list[slice] = []
-        for i, folded in enumerate(outputs.folded):
-            if KINDS[best[i]] in ("neutral", "irrelevant"):
-                continue
-            for place in _clauses(folded):
+    def _reasons(self, outputs: _Outputs, best: NDArray[np.int64], langs: list[str]) -> list[list[str]]:
+        """What each post says; of those without a known phrase, the clause that weighed most."""
+        hits = outputs.cues.by_post()
+        said = [
+            reasons.grounds(KINDS[kind], found, plain, lang == "ja") if found else []
+            for kind, found, plain, lang in zip(best.tolist(), hits, outputs.plain, langs, strict=True)
+        ]
+        without = [i for i, known in enumerate(said) if not known and KINDS[best[i]] not in ("neutral", "irrelevant")]
+        decisive = self._decisive(outputs, best, without)
+        return [
+            [reasons.opening(KINDS[kind], decisive.get(i, ""), langs[i] == "ja"), *said[i]]
+            for i, kind in enumerate(best.tolist())
+        ]
+
+    def _decisive(self, outputs: _Outputs, best: NDArray[np.int64], posts: list[int]) -> dict[int, str]:
+        """The clause of each of the posts that speaks most for its kind, by the fast model: all as one batch."""
+        owners = []
+        places = []
+        for i in posts:
+            for place in _clauses(outputs.folded[i]):
                 owners.append(i)
                 places.append(place)
-        decisive = [""] * len(outputs.plain)
         if not owners:
-            return decisive
+            return {}
         clauses = [outputs.folded[i][place] for i, place in zip(owners, places, strict=True)]
         logits = self._fast.logits(grams(clauses), self._scanner.scan(clauses))[:, : len(KINDS)]
-        own = logits[np.arange(len(owners)), best[owners]]
-        weight = own - logits.mean(axis=1)
+        weight = logits[np.arange(len(owners)), best[owners]] - logits.mean(axis=1)
         top: dict[int, int] = {}
         for row, i in enumerate(owners):
             if i not in top or weight[row] > weight[top[i]]:
                 top[i] = row
-        for i, row in top.items():
-            decisive[i] = outputs.plain[i][places[row]].strip()
-        return decisive
-
-    def _verdict(self, i: int, post: Post, outputs: _Outputs, kind: Kind, decisive: str) -> Verdict:
-        scores, cues = outputs.scores, outputs.cues
-        lang = language(outputs.plain[i], post.lang)
-        weighed = influence.weigh(post.author, post.created_at)
-        level = severity(kind, cues.present[i], scores.severity[i])
-        japanese = lang == "ja"
-        said = [reasons.opening(kind, decisive, japanese)]
-        said += reasons.grounds(kind, cues.of(i), outputs.plain[i], japanese)
-        said += filter(None, (reasons.about_severity(level, japanese), reasons.about_author(weighed, japanese)))
-        return Verdict(
-            lang=lang,
-            kind=kind,
-            scores=_rounded(scores.kinds[i]),
-            negative=round(float(scores.negative[i]), 4),
-            severity=level,
-            influence=weighed.influence,
-            reasons=said,
-        )
+        return {i: outputs.plain[i][places[row]].strip() for i, row in top.items()}
 
 
 def _uncertain_or_grave(scores: linear.Scores) -> NDArray[np.bool_]:
@@ -143,12 +151,13 @@ def _clauses(folded: str) -> list[slice]:
     return long_enough[:_MOST_CLAUSES]
 
 
-def _rounded(probabilities: NDArray[np.float32]) -> dict[str, float]:
+def _rounded(probabilities: linear.Floats) -> list[dict[str, float]]:
     """Four digits each; the largest takes the rounding, so that the sum is 1."""
-    rounded = [round(float(p), 4) for p in probabilities]
-    largest = max(range(len(rounded)), key=rounded.__getitem__)
-    rounded[largest] = round(rounded[largest] + 1.0 - sum(rounded), 4)
-    return dict(zip(KINDS, rounded, strict=True))
+    rounded = np.round(probabilities.astype(np.float64), 4)
+    rows = np.arange(len(rounded))
+    largest = rounded.argmax(axis=1)
+    rounded[rows, largest] = np.round(rounded[rows, largest] + 1.0 - rounded.sum(axis=1), 4)
+    return [dict(zip(KINDS, row, strict=True)) for row in rounded.tolist()]
 
 
 def load_classifier(*, encoder: bool = True) -> Classifier:

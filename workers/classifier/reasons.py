@@ -29,6 +29,10 @@ _GROUNDS: Final[dict[Kind, frozenset[int]]] = {
     "neutral": frozenset(INDEX[name] for name in ("news", "quoting")),
     "irrelevant": frozenset(),
 }
+_LOUD: Final[dict[str, tuple[str, str]]] = {
+    "high": ("severity: high", "深刻度: 高"),
+    "critical": ("severity: critical", "深刻度: 緊急"),
+}
 _LOWERED: Final = frozenset(INDEX[name] for name in ("resolved", "joking"))
 
 
@@ -53,19 +57,18 @@ def opening(kind: Kind, decisive: str, japanese: bool) -> str:
     return f"{nihongo}: 「{_cut(decisive)}」" if japanese else f"{english}: “{_cut(decisive)}”"
 
 
-def about_severity(severity: Severity, japanese: bool) -> str | None:
-    """Said only where it asks for somebody's attention now."""
-    if severity not in ("high", "critical"):
-        return None
-    if japanese:
-        return {"high": "深刻度: 高", "critical": "深刻度: 緊急"}[severity]
-    return f"severity: {severity}"
+def attention(severity: Severity, weighed: Weighed, japanese: bool) -> list[str]:
+    """What asks for somebody's attention now: a high severity, a weighty author."""
+    said = []
+    if severity in _LOUD:
+        said.append(_LOUD[severity][japanese])
+    if weighed.influence != "none":
+        said.append(_about_author(weighed, japanese))
+    return said
 
 
-def about_author(weighed: Weighed, japanese: bool) -> str | None:
+def _about_author(weighed: Weighed, japanese: bool) -> str:
     """The parts of an influence, each with its points."""
-    if weighed.influence == "none":
-        return None
     names = {"notable": "やや影響力あり", "influencer": "影響力あり", "watchlist": "監視対象"}
     parts = (f"{part[1] if japanese else part[0]} {part[2]:+.1f}" for part in weighed.parts)
     return f"{names[weighed.influence] if japanese else weighed.influence}: {', '.join(parts)}"

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.mark import SEVERITIES, Kind, Severity
+from schemas.mark import KINDS, SEVERITIES, Severity
 from workers.classifier.cues import CATEGORIES, INDEX
 
 _GRAVITY: Final = np.array([category.gravity for category in CATEGORIES])
@@ -20,23 +20,23 @@ SAID_WITH_CUE: Final = 0.2
 HARM_REPORTED: Final = 0.6
 
 
-def severity(kind: Kind, present: NDArray[np.bool_], steps: NDArray[np.float32]) -> Severity:
-    """`present`: the cues of the post; `steps`: probability of at least medium, high and critical."""
+def severities(kinds: NDArray[np.int64], present: NDArray[np.bool_], steps: NDArray[np.float32]) -> list[Severity]:
+    """Of each post: `kinds` its kind's index, `present` its cues, `steps` how likely each step up is."""
     gravity = _gravity(present)
-    level = 1
-    for step, probability in enumerate(steps, start=2):
-        if probability >= (SAID_WITH_CUE if gravity >= step else SAID):
-            level = step
-    if kind == "complaint":
-        return SEVERITIES[level]
-    if kind in ("question", "neutral") and gravity >= 4 and level >= 3 and steps[1] >= HARM_REPORTED:
-        return SEVERITIES[level - 1 if present[INDEX["news"]] else level]
-    return "none"
+    level = np.ones(len(kinds), dtype=np.int64)
+    for step in (2, 3, 4):
+        needed = np.where(gravity >= step, SAID_WITH_CUE, SAID)
+        level = np.where(steps[:, step - 2] >= needed, step, level)
+    complaint = kinds == KINDS.index("complaint")
+    reporting = np.isin(kinds, (KINDS.index("question"), KINDS.index("neutral")))
+    reporting &= (gravity >= 4) & (level >= 3) & (steps[:, 1] >= HARM_REPORTED)
+    reported = level - present[:, INDEX["news"]]
+    return [SEVERITIES[i] for i in np.where(complaint, level, np.where(reporting, reported, 0)).tolist()]
 
 
-def _gravity(present: NDArray[np.bool_]) -> int:
-    counted = present & ~_JOKED_ABOUT if present[INDEX["joking"]] else present
-    worst = int(_GRAVITY[counted].max(initial=0))
-    if present[INDEX["unanswered"]] and present[INDEX["repeated"]]:
-        worst = max(worst, 3)
-    return worst
+def _gravity(present: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The gravest phrase of each post, those that people joke about left out where the post is joking."""
+    counted = present & ~(_JOKED_ABOUT & present[:, [INDEX["joking"]]])
+    worst = np.where(counted, _GRAVITY, 0).max(axis=1)
+    long_unanswered = present[:, INDEX["unanswered"]] & present[:, INDEX["repeated"]]
+    return np.asarray(np.where(long_unanswered, np.maximum(worst, 3), worst))

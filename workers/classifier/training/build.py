@@ -16,10 +16,12 @@ from workers.classifier.training.corpus import Corpus
 from workers.classifier.training.fit import Array, fit
 
 # Penalties, chosen on our own posts with whole industries left out (see MODEL.md).
-VECTOR_PENALTY: Final = 3.0
+LANDMARK_PENALTY: Final = 0.1
 CUE_PENALTY: Final = 3.0
 GRAM_PENALTY: Final = 0.3
 BIAS_PENALTY: Final = 1e-3
+LANDMARKS: Final = 3000
+JITTER: Final = 1e-4
 # How much the fast model listens to the careful one on rows that have labels of their own.
 TEACHER_SHARE: Final = 0.5
 UNLABELLED_WEIGHT: Final = 0.3
@@ -39,9 +41,11 @@ def views(texts: Sequence[str], encoder: Encoder, cache: Path | None) -> Views:
     folded = text.folded(plain)
     cues = Scanner().scan(folded).present.astype(np.float32)
     found = features.grams(folded)
-    values = np.repeat(1.0 / np.sqrt(np.diff(found.starts)), np.diff(found.starts)).astype(np.float32)
+    owner = np.concatenate([np.repeat(np.arange(len(texts)), np.diff(family.starts)) for family in found.families])
+    buckets = np.concatenate([family.buckets for family in found.families]).astype(np.int32)
+    values = (1.0 / np.sqrt(found.counts[owner])).astype(np.float32)
     shape = (len(texts), 1 << features.BUCKETS_BITS)
-    grams = sparse.csr_matrix((values, found.buckets.astype(np.int32), found.starts), shape=shape)
+    grams = sparse.coo_matrix((values, (owner.astype(np.int32), buckets)), shape=shape).tocsr()
     grams.sum_duplicates()
     return Views(cues, _vectors(plain, encoder, cache), grams)
 
@@ -56,19 +60,38 @@ def _vectors(plain: Sequence[str], encoder: Encoder, cache: Path | None) -> NDAr
     return np.asarray(np.load(path, allow_pickle=False), dtype=np.float32)
 
 
-def careful(seen: Views, targets: Array, weights: Array) -> Array:
-    """Weights of stage 2: vector, cues, bias."""
-    columns = np.hstack([seen.vectors, seen.cues, np.ones((len(seen.cues), 1), np.float32)]).astype(np.float64)
-    penalty = np.r_[
-        np.full(seen.vectors.shape[1], VECTOR_PENALTY), np.full(len(CATEGORIES), CUE_PENALTY), [BIAS_PENALTY]
+class Careful(NamedTuple):
+    """Stage 2 as fitted: landmarks as stored, weights of nearness to them, of cues, and the bias."""
+
+    landmarks: NDArray[np.int8]
+    weights: Array
+    cues: Array
+    bias: Array
+
+
+def careful(seen: Views, targets: Array, weights: Array, candidates: NDArray[np.bool_]) -> Careful:
+    """Fits stage 2 (Nyström's way): a kernel machine over landmarks spread evenly over the candidates' rows."""
+    places = np.flatnonzero(candidates)
+    chosen = seen.vectors[places[np.linspace(0, len(places) - 1, min(LANDMARKS, len(places))).astype(int)]]
+    stored = np.rint(chosen / np.abs(chosen).max(axis=1, keepdims=True) * 127.0).astype(np.int8)
+    marks = linear.landmarks(stored)
+    among = linear.nearness(marks, marks).astype(np.float64) + JITTER * np.eye(len(marks))
+    whitening = np.linalg.inv(np.linalg.cholesky(among)).T
+    near = linear.nearness(seen.vectors, marks).astype(np.float64) @ whitening
+    columns = np.hstack([near, seen.cues, np.ones((len(seen.cues), 1))])
+    penalty = np.r_[np.full(len(marks), LANDMARK_PENALTY), np.full(len(CATEGORIES), CUE_PENALTY), [BIAS_PENALTY]]
+    matrix = fit(columns, targets, weights, penalty, steps=120)
+    return Careful(stored, whitening @ matrix[: len(marks)], matrix[len(marks) : -1], matrix[-1])
+
+
+def careful_logits(seen: Views, model: Careful) -> Array:
+    """Outputs of stage 2 by itself, block by block: the nearness to all landmarks is large."""
+    marks = linear.landmarks(model.landmarks)
+    blocks = [
+        linear.nearness(seen.vectors[first : first + 4096], marks) @ model.weights.astype(np.float32)
+        for first in range(0, len(seen.vectors), 4096)
     ]
-    return fit(columns, targets, weights, penalty)
-
-
-def careful_logits(seen: Views, matrix: Array) -> Array:
-    """Outputs of stage 2."""
-    width = seen.vectors.shape[1]
-    return np.asarray(seen.vectors @ matrix[:width] + seen.cues @ matrix[width:-1] + matrix[-1])
+    return np.asarray(np.vstack(blocks) + seen.cues @ model.cues + model.bias)
 
 
 def fast(seen: Views, targets: Array, weights: Array) -> Array:
@@ -96,32 +119,47 @@ def soft(logits: Array) -> Array:
 
 
 def taught(corpus: Corpus, teacher: Array) -> tuple[Array, Array]:
-    """Targets and weights of the fast model: labels where there are, mixed with the teacher's view of every row."""
-    targets, weights = corpus.targets.astype(np.float64), corpus.weights.astype(np.float64)
-    weights[:, 1 : linear.NEGATIVE] = weights[:, :1]
-    largest = weights.max(axis=1, keepdims=True)
-    labelled = weights / np.maximum(largest, 1e-9) * (1.0 - TEACHER_SHARE)
-    mixed = (labelled * targets + (1.0 - labelled) * teacher).astype(np.float64)
-    severity = np.asarray(teacher[:, :1]) * largest  # steps count where there is a complaint at all
-    everywhere = np.repeat(largest, linear.OUTPUTS, axis=1)
-    everywhere[:, linear.SEVERITY] = severity
-    return mixed, everywhere
+    """Targets and weights of the fast model: labels mixed with the teacher's view, then that alone for what follows."""
+    labelled = len(corpus.texts)
+    own = corpus.weights.copy()
+    own[:, 1 : linear.NEGATIVE] = own[:, :1]
+    largest = own.max(axis=1, keepdims=True)
+    share = own / np.maximum(largest, 1e-9) * (1.0 - TEACHER_SHARE)
+    targets = teacher.copy()
+    targets[:labelled] = share * corpus.targets + (1.0 - share) * teacher[:labelled]
+    weights = np.full(teacher.shape, UNLABELLED_WEIGHT)
+    weights[:labelled] = np.maximum(largest, UNLABELLED_WEIGHT)
+    weights[:, linear.SEVERITY] *= teacher[:, :1]  # the steps count as far as there is a complaint at all
+    return targets, weights
 
 
-def pack(fast_matrix: Array, careful_matrix: Array, version: str) -> dict[str, NDArray[Any]]:
-    """The arrays of the weights file: the table of n-grams as one byte a weight, the rest as they are."""
+def candidates(corpus: Corpus) -> NDArray[np.bool_]:
+    """Rows that may become landmarks: our own, and the rated tweets and reviews."""
+    return np.array([group.startswith(("own/", "vader_")) for group in corpus.groups])
+
+
+def both(first: Views, second: Views) -> Views:
+    """The rows of both, one after the other."""
+    return Views(
+        np.vstack([first.cues, second.cues]),
+        np.vstack([first.vectors, second.vectors]),
+        sparse.vstack([first.grams, second.grams], format="csr"),
+    )
+
+
+def pack(fast_matrix: Array, model: Careful, version: str) -> dict[str, NDArray[Any]]:
+    """The arrays of the weights file: the n-gram table and the landmarks as one byte a number, the rest as it is."""
     buckets = 1 << features.BUCKETS_BITS
     table = fast_matrix[:buckets]
     scale = np.maximum(np.abs(table).max(axis=0) / 127.0, 1e-9)
-    width = len(careful_matrix) - len(CATEGORIES) - 1
     return {
         "version": np.array(version),
         "gram_table": np.rint(table / scale).astype(np.int8),
         "gram_scale": scale.astype(np.float32),
         "gram_cues": fast_matrix[buckets:-1].astype(np.float32),
         "gram_bias": fast_matrix[-1].astype(np.float32),
-        "vector_weights": careful_matrix[:width].astype(np.float32),
-        "vector_cues": careful_matrix[width:-1].astype(np.float32),
-        "vector_stage1": np.zeros((linear.OUTPUTS, linear.OUTPUTS), np.float32),
-        "vector_bias": careful_matrix[-1].astype(np.float32),
+        "landmarks": model.landmarks,
+        "landmark_weights": model.weights.astype(np.float32),
+        "vector_cues": model.cues.astype(np.float32),
+        "vector_bias": model.bias.astype(np.float32),
     }

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse  # type: ignore[import-untyped]  # ships no types
 from scipy.optimize import minimize  # type: ignore[import-untyped]  # ships no types
 
 from schemas.mark import KINDS
@@ -45,11 +46,15 @@ def fit(
     ridge = np.broadcast_to(np.asarray(penalty, dtype=np.float64).reshape(-1, 1), (shape[0], 1))
     scale = 1.0 / max(float(weights[:, 0].sum()), 1.0)
 
+    # In the weights' own precision and transposed once: each step would convert and turn them anew.
+    columns = features.astype(np.float64)
+    turned = columns.T.tocsr() if sparse.issparse(columns) else columns.T
+
     def objective(flat: Array) -> tuple[float, Array]:
         matrix = flat.reshape(shape)
-        loss, slope = loss_and_slope(np.asarray(features @ matrix), targets, weights)
+        loss, slope = loss_and_slope(np.asarray(columns @ matrix), targets, weights)
         loss += 0.5 * float((ridge * matrix * matrix).sum())
-        gradient = np.asarray(features.T @ slope) + ridge * matrix
+        gradient = np.asarray(turned @ slope) + ridge * matrix
         return loss * scale, (gradient * scale).ravel()
 
     run: Callable[..., Any] = minimize
