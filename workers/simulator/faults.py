@@ -44,7 +44,7 @@ class Fault(Enum):
     SLOW_TRICKLE = "slow-trickle", Scope.CONNECTION, "Lines come in pieces of a few bytes, a pause after each."
     GHOST = "ghost", Scope.CONNECTION, "The connection goes on counting after its end, until X is told to clear it."
 
-    CUT_MID_LINE = "cut-mid-line", Scope.LINE, "The connection is reset in the middle of a post's line."
+    CUT_MID_LINE = "cut-mid-line", Scope.LINE, "The connection breaks in the middle of a post's line."
     SPLIT_UTF8 = "split-utf8", Scope.LINE, "A line comes in chunks that end inside a character."
     HUGE_LINE = "huge-line", Scope.LINE, "A post's line is 700 KB long, and valid."
     NO_TAG = "no-tag", Scope.LINE, "The matching rules of a post have no tag."
