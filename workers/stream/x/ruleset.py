@@ -46,8 +46,9 @@ class Ruleset:
                     "(x.rules): shorten `brands.yaml`, or delete the others",
                 )
             )
-        if change.add:
-            await self._api.add_rules(change.add, dry_run=True)
+        room = self._most - len(have)  # X counts what it is only asked for too
+        for start in range(0, len(change.add), room) if room > 0 else ():
+            await self._api.add_rules(change.add[start : start + room], dry_run=True)
         await self._api.delete_rules(change.first_delete)
         await self._api.add_rules(change.add, dry_run=False)
         await self._api.delete_rules(change.delete)

@@ -24,7 +24,9 @@ from workers.simulator.server import Simulator
 from workers.store import Store, open_store
 from workers.store.migrate import migrate
 from workers.stream.worker import StreamWorker
+from workers.stream.x.api import XApi
 from workers.stream.x.pace import Pace
+from workers.stream.x.rules import Rule
 from workers.stream.x.source import XSource
 
 SPEED = 40.0
@@ -69,13 +71,32 @@ class Rig:
             owner=owner, fail_first=fail_first, pace=self.pace,
         )  # fmt: skip
 
+    def worker_of(self, source: XSource) -> StreamWorker:
+        """A worker that reads this source."""
+        letters = DeadLetters(self.log, MENTIONS, "stream", self.clock)
+        files: Any = self.files
+        return StreamWorker(self.log, source, files, self.clock, self.health, letters)
+
     def start(self, source: XSource | None = None, **settings: Any) -> None:
         """Run a worker."""
-        letters = DeadLetters(self.log, MENTIONS, "stream", self.clock)
         self.stopping = asyncio.Event()
-        source = source or self.source(**settings)
-        self.worker = StreamWorker(self.log, source, self.files, self.clock, self.health, letters)  # type: ignore[arg-type]
+        self.worker = self.worker_of(source or self.source(**settings))
         self.task = asyncio.create_task(self.worker.run(self.stopping))
+
+    async def talk(self, a_second: float) -> None:
+        """Somebody says something again and again; each matches a rule and can be found by search."""
+        number, started = 0, self.clock.monotonic()
+        while True:
+            await asyncio.sleep(0.01)
+            while number < (self.clock.monotonic() - started) * a_second:
+                number += 1
+                self.world.say(f"アクメ の故障 {number}", username=f"person{number % 50}")
+
+    async def add_rule(self, value: str, tag: str) -> None:
+        """A rule of somebody else at X."""
+        api = XApi(self.simulator.url, TOKEN)
+        await api.add_rules([Rule(value, tag)], dry_run=False)
+        await api.close()
 
     async def connected(self) -> None:
         """Wait for the stream."""

@@ -1,0 +1,295 @@
+"""The source on a simulated X: refusals, the cap, the lease, restarts, rules that change, and no token anywhere."""
+
+import asyncio
+import logging
+from pathlib import Path
+
+import pytest
+from prometheus_client import generate_latest
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from schemas.errors import RefusedError, UnavailableError
+from tests.workers.stream.x.rig import Files, Rig, rig, scaled
+from workers.simulator.faults import Fault
+from workers.simulator.options import TOKEN
+from workers.stream.x.buffer import Buffer
+from workers.stream.x.keeper import credential_name, read_state
+
+SECRET = "AAAAsecret-token-of-somebody%2B9"
+
+
+async def test_refused_before_the_first_connection_is_the_end_of_run(tmp_path: Path) -> None:
+    async with rig(tmp_path) as x:
+        with pytest.raises(RefusedError, match="401"):
+            await x.worker_of(x.source(bearer_token=SecretStr("wrong"), fail_first=True)).run(x.stopping)
+
+
+async def test_a_worker_that_is_refused_stays_not_ready_and_tries_four_times_an_hour(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with rig(tmp_path) as x:
+        x.pace = scaled(refused=0.5)
+        x.start(bearer_token=SecretStr("wrong"))
+        await asyncio.sleep(1.3)
+        assert len(x.world.requests) == 3
+        assert not x.health.ready
+        assert "X refuses us: HTTP 401" in " ".join(x.health.reasons)
+        assert "x_refused" in capsys.readouterr().out
+        x.simulator.options.token = "wrong"
+        await x.connected()
+        await x.until(lambda: x.health.ready)
+        await x.stop()
+
+
+async def test_a_run_that_was_connected_before_stays_as_a_worker_does(tmp_path: Path) -> None:
+    async with rig(tmp_path) as x:
+        x.pace = scaled(refused=0.5)
+        x.start(fail_first=True)
+        await x.connected()
+        x.world.order(Fault.UNAUTHORIZED)
+        x.world.order(Fault.CLOSE)
+        await x.until(lambda: not x.health.ready)
+        await x.until(lambda: x.health.ready)
+        await x.stop()
+
+
+async def test_the_cap_holds_before_the_first_connect_and_over_a_restart(tmp_path: Path) -> None:
+    async with rig(tmp_path) as x:
+        x.start(daily_posts=5)
+        await x.connected()
+        for number in range(5):
+            x.world.say(f"Acme {number}")
+        await x.until(lambda: x.health.is_stopped)
+        assert "cap of 5 posts" in " ".join(x.health.reasons)
+        await x.stop()
+        connects = len(x.world.connects())
+        x.start(daily_posts=5)
+        await x.until(lambda: x.health.is_stopped)
+        await asyncio.sleep(0.3)
+        assert len(x.world.connects()) == connects
+        await x.stop()
+        state = await read_state(x.store, credential_name(TOKEN))
+        assert state is not None
+        assert list(state.days.values()) == [5]
+
+
+async def test_one_of_two_replicas_streams_and_the_other_follows_it(tmp_path: Path) -> None:
+    async with rig(tmp_path) as x:
+        x.start(owner="first")
+        await x.connected()
+        second = Rig(x.simulator, x.log, x.store, x.files)
+        second.pace = x.pace
+        second.start(owner="second")
+        await asyncio.sleep(1.5)
+        assert len(x.world.connects()) == 1
+        assert not second.health.ready
+        await x.stop()
+        await second.until(lambda: len(x.world.connects()) == 2)
+        x.world.say("Acme")
+        await second.complete()
+        await second.stop()
+
+
+async def test_a_lease_that_another_took_ends_the_stream(tmp_path: Path) -> None:
+    async with rig(tmp_path) as x:
+        x.start(owner="first")
+        await x.connected()
+        async with x.store.write() as connection:
+            await connection.execute(text("UPDATE stream_state SET owner = 'second', leased_until = 99999999999999"))
+        await x.until(lambda: not x.world.connections)
+        await asyncio.sleep(0.3)
+        assert len(x.world.connects()) == 1
+        await x.stop()
+
+
+async def test_the_stream_goes_on_while_the_store_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with rig(tmp_path) as x:
+        source = x.source()
+        x.start(source)
+        await x.connected()
+
+        async def away(*_: object, **__: object) -> bool:
+            raise UnavailableError("the store is away")
+
+        monkeypatch.setattr(source._keeper, "save", away)
+        await asyncio.sleep(1.5)
+        x.world.say("Acme")
+        await x.complete()
+        assert len(x.world.connects()) == 1
+
+
+async def test_what_came_while_nothing_ran_is_found_and_marked(tmp_path: Path) -> None:
+    async with rig(tmp_path) as x:
+        x.start()
+        await x.connected()
+        x.world.say("Acme one")
+        await x.complete()
+        await asyncio.sleep(0.2)
+        await x.kill()
+        for number in range(250):
+            x.world.say(f"アクメ {number}")
+        await asyncio.sleep(0.5)
+        x.start()
+        mentions = await x.complete()
+        assert [m.recovered for m in mentions].count(True) == 250
+        assert not mentions[0].recovered
+        x.world.say("Acme two")
+        assert not (await x.complete())[-1].recovered
+        await x.stop()
+
+
+async def test_the_very_first_start_looks_back_only_if_asked_to(tmp_path: Path) -> None:
+    async with rig(tmp_path) as x:
+        x.world.say("Acme before")
+        await asyncio.sleep(0.5)
+        x.start()
+        await x.connected()
+        await asyncio.sleep(1.5)
+        assert await x.mentions() == []
+        await x.stop()
+        async with x.store.write() as connection:
+            await connection.execute(text("DELETE FROM stream_state"))
+        x.start(look_back="1h")
+        await x.complete()
+        await x.stop()
+
+
+@pytest.mark.parametrize("spelling", ["tweet", "post"])
+async def test_a_search_that_wants_the_other_spelling_gets_it(tmp_path: Path, spelling: str) -> None:
+    async with rig(tmp_path, spelling=spelling) as x:
+        x.start()
+        await x.connected()
+        x.world.order(Fault.CLOSE)
+        x.world.order(Fault.HTML_503, times=2)
+        await x.until(lambda: not x.world.connections)
+        post = x.world.say("アクメ")
+        x.world.edit(post, "アクメ、直った")
+        (mention,) = [m for m in await x.complete() if m.recovered]
+        assert mention.revision == 1
+        assert mention.author is not None
+        assert mention.author.followers == 100
+        await x.stop()
+
+
+async def test_a_search_that_costs_too_much_says_what_it_gave_up(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with rig(tmp_path) as x:
+        x.start()
+        await x.connected()
+        await asyncio.sleep(0.2)
+        await x.kill()
+        for number in range(300):
+            x.world.say(f"Acme {number}")
+            await asyncio.sleep(0.002)
+        await asyncio.sleep(0.5)
+        x.start(recovery_usd=0.5)  # a hundred posts
+        await x.until(lambda: x.worker is not None and x.worker.counts.mentions >= 100)
+        await asyncio.sleep(1.5)
+        assert x.worker is not None
+        assert x.worker.counts.mentions == 100
+        said = capsys.readouterr().out
+        assert "gap_recovery_failed" in said
+        assert "100 posts recovered" in said
+        await x.stop()
+
+
+async def test_other_brands_change_the_rules_while_the_stream_is_open(tmp_path: Path) -> None:
+    async with rig(tmp_path) as x:
+        await x.add_rule("cats has:images", "theirs")
+        x.start()
+        await x.connected()
+        x.files.brands = Files("Zenith").brands
+        await x.until(lambda: any("Zenith" in rule.value for rule in x.world.rules.all()))
+        await x.until(lambda: len(x.world.rules.all()) == 2)
+        x.world.say("Zenith is down")
+        await x.complete()
+        assert len(x.world.connects()) == 1
+        assert {rule.tag for rule in x.world.rules.all()} == {"theirs", "hikeshi/acme"}
+        await x.stop()
+
+
+async def test_what_only_x_sees_is_kept_as_such_and_retweets_are_not_read(tmp_path: Path) -> None:
+    async with rig(tmp_path) as x:
+        x.start()
+        await x.connected()
+        first = x.world.say("アクメが燃えた")
+        x.world.say("これはひどい", quote_of=first)
+        x.world.say("", retweet_of=first)
+        mentions = await x.complete()
+        assert [mention.match for mention in mentions] == ["keyword", "source-only"]
+        await x.stop()
+
+
+@pytest.mark.parametrize("fault", [Fault.HEARTBEATS_ONLY, Fault.GHOST])
+async def test_silence_is_not_taken_for_peace(tmp_path: Path, fault: Fault) -> None:
+    async with rig(tmp_path) as x:
+        x.start()
+        await x.connected()
+        talk = asyncio.create_task(x.talk(60.0))
+        await asyncio.sleep(1.0)
+        x.world.order(fault)
+        if fault is Fault.GHOST:
+            x.world.order(Fault.CLOSE)
+        await asyncio.sleep(4.0)
+        talk.cancel()
+        await x.complete()
+        assert 2 <= len(x.world.connects()) <= 6
+        await x.stop()
+
+
+async def test_a_slow_log_makes_the_stream_break_and_nothing_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with rig(tmp_path) as x:
+        monkeypatch.setattr("workers.stream.x.source.Buffer", lambda: Buffer(max_lines=50))
+        produce = x.log.produce
+
+        async def slowly(*given: object) -> None:
+            await asyncio.sleep(0.3)
+            await produce(*given)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(x.log, "produce", slowly)
+        x.start()
+        await x.connected()
+        for number in range(600):
+            x.world.say(f"Acme {number}")
+            await asyncio.sleep(0.001)
+        await x.complete()
+        assert "failure=full" in capsys.readouterr().out
+        await x.stop()
+
+
+async def test_no_token_anywhere(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    logging.getLogger("tweepy").setLevel(logging.DEBUG)
+    async with rig(tmp_path, token=SECRET, spelling="post") as x:
+        source = x.source(bearer_token=SecretStr(SECRET))
+        x.start(source)
+        await x.connected()
+        faults = (
+            Fault.HTML_503,
+            Fault.DROP,
+            Fault.UNAUTHORIZED,
+            Fault.TOO_MANY_CONNECTIONS,
+            Fault.RATE_LIMITED_NO_RESET,
+        )
+        for fault in faults:
+            x.world.order(fault)
+            x.world.order(fault, on=("search", "rules"))
+        x.world.order(Fault.CLOSE)
+        await asyncio.sleep(0.3)
+        x.world.say("Acme")
+        await x.complete()
+        shown = [repr(vars(source)), repr(source), repr(source._settings), repr(vars(source._supervisor))]
+        await x.stop()
+        async with x.store.read() as connection:
+            shown += [str(row) for row in await connection.execute(text("SELECT * FROM stream_state"))]
+    out, err = capfd.readouterr()
+    everything = "\n".join([*shown, out, err, caplog.text, generate_latest().decode()])
+    assert "stream_connected" in everything
+    assert SECRET not in everything
+    assert SECRET[:12] not in everything
