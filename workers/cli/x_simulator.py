@@ -10,13 +10,12 @@ from typing import Final, Literal
 import click
 
 from schemas.errors import ConfigurationError
-from workers.simulator.options import TOKEN, Options
+from workers.simulator.options import MOST_A_SECOND, TOKEN, Options
 from workers.simulator.server import Simulator
 from workers.simulator.world import Handled
 
 DEFAULT_PORT: Final = 8650
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
-_MOST_PER_SECOND: Final = 1000.0  # ours: four times what X sends to an account
 
 
 @click.command()
@@ -29,7 +28,7 @@ _MOST_PER_SECOND: Final = 1000.0  # ours: four times what X sends to an account
 @click.option("--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, show_default=True, help="0: any free one.")
 @click.option(
     "--pace",
-    type=click.FloatRange(0, _MOST_PER_SECOND),
+    type=click.FloatRange(0, MOST_A_SECOND),
     default=1.0,
     show_default=True,
     metavar="POSTS_PER_SECOND",

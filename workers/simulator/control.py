@@ -1,6 +1,6 @@
 """The simulator's own endpoints under `/_control`: order faults, write posts, see what happened. With curl, by hand."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from aiohttp import web
@@ -8,6 +8,7 @@ from aiohttp import web
 from workers.simulator.archive import Removal
 from workers.simulator.faults import Fault
 from workers.simulator.limits import ENDPOINTS
+from workers.simulator.options import MOST_A_SECOND
 from workers.simulator.post import Post
 from workers.simulator.world import World
 
@@ -23,6 +24,10 @@ Change a choice:  curl -X PATCH {base}/_control/options -d '{{"second": "close-f
 What happened:    curl {base}/_control/state
 What was owed:    curl {base}/_control/posts      one JSON line a post: rules that matched it, how often it was sent
 """
+
+
+_Pace = Annotated[float, msgspec.Meta(ge=0, le=MOST_A_SECOND)]
+_Seconds = Annotated[float, msgspec.Meta(ge=0, le=3600)]
 
 
 class _Order(msgspec.Struct, forbid_unknown_fields=True):
@@ -50,11 +55,11 @@ class _Change(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     second: Literal["refuse", "close-first"] | msgspec.UnsetType = msgspec.UNSET
     spelling: Literal["tweet", "post", "both"] | msgspec.UnsetType = msgspec.UNSET
     strict_fields: bool | msgspec.UnsetType = msgspec.UNSET
-    pace: float | msgspec.UnsetType = msgspec.UNSET
+    pace: _Pace | msgspec.UnsetType = msgspec.UNSET
     streaming: bool | msgspec.UnsetType = msgspec.UNSET
     numbers_as_text: bool | msgspec.UnsetType = msgspec.UNSET
-    rule_seconds: float | msgspec.UnsetType = msgspec.UNSET
-    delivery_seconds: float | msgspec.UnsetType = msgspec.UNSET
+    rule_seconds: _Seconds | msgspec.UnsetType = msgspec.UNSET
+    delivery_seconds: _Seconds | msgspec.UnsetType = msgspec.UNSET
     words: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 

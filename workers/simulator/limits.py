@@ -51,10 +51,6 @@ class Limits:
         window.used += 1
         return True
 
-    def exhaust(self, endpoint: str) -> None:
-        """Let the window have none left."""
-        self._window(endpoint).used = self.allowed[endpoint]
-
     def headers(self, endpoint: str) -> dict[str, str]:
         """What X tells in every answer."""
         window = self._window(endpoint)

@@ -9,6 +9,7 @@ from workers.simulator.view import Spelling
 HEARTBEAT_SECONDS: Final = 20.0  # X's
 SEARCH_LAG_SECONDS: Final = 30.0  # X's: without an end time, search ends so long ago
 END_MARGIN_SECONDS: Final = 10.0  # X's: an end time must lie so far back
+MOST_A_SECOND: Final = 1000.0  # ours, of invented posts: four times what X sends to an account
 TOKEN: Final = "simulator"  # noqa: S105  the simulator's own, known to all
 
 

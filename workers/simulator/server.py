@@ -24,7 +24,10 @@ _NO_SUCH_ENDPOINT: Final = problem(404, "resource-not-found", "Not Found", "This
 
 
 class Simulator:
-    """`async with Simulator(Options(speed=60)) as x:` serves at `x.url`; `x.world` is what goes on behind it."""
+    """`async with Simulator(Options(speed=60)) as x:` serves at `x.url`; `x.world` is what goes on behind it.
+
+    `clock`: its date may be any; its seconds must be real ones, for the server waits in these.
+    """
 
     def __init__(
         self, options: Options | None = None, *, clock: Clock | None = None, host: str = "127.0.0.1", port: int = 0

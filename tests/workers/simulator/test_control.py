@@ -69,6 +69,8 @@ async def test_change_a_choice() -> None:
         ("DELETE", "/_control/posts/2?reason=boredom", None),
         ("DELETE", "/_control/faults?fault=earthquake", None),
         ("PATCH", "/_control/options", {"second": "dance"}),
+        ("PATCH", "/_control/options", {"pace": 1_000_000}),
+        ("PATCH", "/_control/options", {"speed": 2}),
     ],
 )
 async def test_a_mistake_is_explained(method: str, path: str, body: object) -> None:

@@ -1,12 +1,12 @@
 """The other endpoints: token, rate limits, look-up, usage, compliance."""
 
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import aiohttp
 
 from tests.workers.simulator.rig import client, until
-from workers.simulator.limits import REQUESTS
+from workers.simulator.limits import REQUESTS, Meter
 from workers.simulator.options import Options
 
 JOBS = "/2/compliance/jobs"
@@ -111,6 +111,21 @@ async def test_usage_counts_a_post_once_a_day_whatever_reads_it() -> None:
         assert (await x.get("/2/usage/tweets", **{"usage.fields": "project_usage"})).json["data"] == {
             "project_usage": 1
         }
+
+
+def test_the_meter_by_day_and_month() -> None:
+    at = datetime(2026, 10, 30, 23, 59, tzinfo=UTC)
+    meter = Meter(lambda: at, cap=1000)
+    for post_id in (1, 2, 3, 2):
+        meter.read(post_id)
+    assert meter.used == 3
+    at += timedelta(minutes=2)  # another UTC day: what was read yesterday is billed again
+    meter.read(3)
+    assert meter.used == 4
+    at += timedelta(days=1)  # another month
+    assert meter.used == 0
+    meter.read(3)
+    assert [*meter.days.values()] == [3, 1, 1]
 
 
 async def test_at_the_cap_nothing_is_handed_out_any_more() -> None:
