@@ -7,9 +7,10 @@ import pytest
 from workers.cli.status import Stand, judge
 
 
-def worker(stage: str, *, alive: bool = True, ready: bool = True) -> dict[str, Any]:
+def worker(stage: str, *, alive: bool = True, ready: bool = True, **facts: Any) -> dict[str, Any]:
     reasons = [] if ready else ["stopped: 50 in a row"]
-    return {"worker": f"host-1-{stage}", "stage": stage, "alive": alive, "ready": ready, "reasons": reasons}
+    row = {"worker": f"host-1-{stage}", "stage": stage, "alive": alive, "ready": ready, "reasons": reasons}
+    return row | {"facts": facts}
 
 
 WELL = Stand(
@@ -34,6 +35,7 @@ def test_all_is_well() -> None:
         ({"workers": [*WELL.workers, worker("classifier", ready=False)]}, "not ready: stopped: 50 in a row"),
         ({"oldest_unprocessed_seconds": {"classifier": 61.0}}, "classifier is behind"),
         ({"outbox_age_seconds": 121.0}, "3 notifications are due"),
+        ({"workers": [worker("stream", deaf_seconds=100.0), *WELL.workers[1:]]}, "X has been silent for 100 s"),
         ({"receivers_off": {"desk": "410 Gone"}}, "hikeshi check --send desk"),
     ],
 )
