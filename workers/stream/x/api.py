@@ -17,6 +17,7 @@ RULES_PATH: Final = "/2/tweets/search/stream/rules"
 SEARCH_PATH: Final = "/2/tweets/search/recent"
 # X's, in 15 minutes: rules are read 450 times and changed 100, search asked 450 and so on.
 _REQUESTS: Final = {"read": 450, "change": 100, "search": 450, "clear": 25, "usage": 50, "counts": 300}
+NO_SUCH_RULE: Final = "X takes no such rule"
 _POLL_SECONDS: Final = 0.1  # asyncio-throttle polls; ours: fine enough beside a request's time
 _RULES_AT_ONCE: Final = 100  # ours: rules in one request
 _CONNECT_SECONDS: Final = 5.0
@@ -79,7 +80,7 @@ class XApi:
             bad = [error for error in _list(answer.get("errors")) if error.get("title") != "DuplicateRule"]
             if bad:
                 said = "; ".join(f"{error.get('value')}: {error.get('details') or error.get('title')}" for error in bad)
-                raise CallFailed(Failure("refused", f"X takes no such rule: {said}"))
+                raise CallFailed(Failure("refused", f"{NO_SUCH_RULE}: {said}"))
 
     async def delete_rules(self, rules: Sequence[Rule]) -> None:
         """Delete these, by X's own ids."""

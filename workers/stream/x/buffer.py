@@ -31,13 +31,12 @@ class Buffer:
         self._bytes += len(line.data)
         self._tell()
 
-    async def take(self, most: int) -> list[Line]:
-        """The next lines, as soon as there is one."""
+    async def filled(self) -> None:
+        """Wait until there is a line."""
         while not self._lines:
             await self._change()
-        return self.take_now(most)
 
-    def take_now(self, most: int) -> list[Line]:
+    def take(self, most: int) -> list[Line]:
         """What is there."""
         lines = [self._lines.popleft() for _ in range(min(most, len(self._lines)))]
         self._bytes -= sum(len(line.data) for line in lines)

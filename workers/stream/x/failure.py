@@ -42,6 +42,8 @@ def of_answer(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
     if status == 429:
         if b"TooManyConnections" in body:
             return Failure("too_many", detail)
+        if b"UsageCapExceeded" in body:
+            return Failure("refused", detail)  # the month's posts are used up: waiting for seconds is no way out
         return Failure("limited", detail, _number(headers.get("x-rate-limit-reset")))
     if status == 409:
         return Failure("rules", detail)

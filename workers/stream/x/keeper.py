@@ -95,6 +95,10 @@ class Keeper:
             if found.first() is None:
                 return False
             if billed:
+                await connection.execute(
+                    text("DELETE FROM billed_posts WHERE credential = :credential AND day < :day"),
+                    {"credential": self._credential, "day": billed[0][0]},
+                )
                 rows = [{"credential": self._credential, "day": day, "id": post_id} for day, post_id in billed]
                 await connection.execute(
                     text(

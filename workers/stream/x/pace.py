@@ -49,7 +49,7 @@ class Pace:
     """Ours: after so long another replica follows one that died."""
     behind: float = 20.0
     """Ours: a post that comes so late says that newer ones are still on their way; X delivers 99 % within 7 s."""
-    quiet: float = 60.0
+    quiet: float = 30.0
     """Ours: no judgement over the stream's volume before so long without a post."""
 
 

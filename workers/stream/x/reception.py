@@ -88,7 +88,7 @@ class Reception:
         today, cap = self.meter.today(now), self.meter.cap
         if cap is not None and today >= cap * WARN_SHARE and self._warned_on != utc_day(now):
             self._warned_on = utc_day(now)
-            _log.error("x_budget_nearly_spent", posts_today=today, daily_posts=cap)
+            _log.warning("x_budget_nearly_spent", posts_today=today, daily_posts=cap)
         return new
 
     def _look_behind(self, post: dict[str, Any]) -> None:

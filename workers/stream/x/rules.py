@@ -35,9 +35,12 @@ class Change(NamedTuple):
     delete: list[Rule]
 
 
-def compile_rules(brands: Sequence[Brand]) -> list[Rule]:
-    """The rules of all brands, the same for the same brands. A tag names the brand that a rule is for."""
-    return [Rule(value, TAG_PREFIX + brand.id) for brand in brands for value in _values(brand)]
+def compile_rules(brands: Sequence[Brand], *, words_alone: bool = False) -> list[Rule]:
+    """The rules of all brands, the same for the same brands. A tag names the brand that a rule is for.
+
+    `words_alone`: without `to:` and `url:`, where X's plan doesn't have these.
+    """
+    return [Rule(value, TAG_PREFIX + brand.id) for brand in brands for value in _values(brand, words_alone)]
 
 
 def tagged_brand(tag: object) -> str | None:
@@ -65,10 +68,13 @@ def difference(have: Sequence[Rule], wanted: Sequence[Rule], most: int) -> Chang
     return Change(first + rest[:cut], add, rest[cut:])
 
 
-def _values(brand: Brand) -> list[str]:
+def _values(brand: Brand, words_alone: bool) -> list[str]:
     named = _unique(clause for keyword in brand.keywords for clause in _clauses(keyword))
-    addressed = _unique(clause for handle in brand.handles for clause in (f"@{handle}", f"to:{handle}"))
-    quoted = _unique(f'url:"{site}/{own}/status"' for own in brand.own for site in ("x.com", "twitter.com"))
+    addressed = _unique(
+        clause for handle in brand.handles for clause in (f"@{handle}", f"to:{handle}")[: 2 - words_alone]
+    )
+    own = () if words_alone else brand.own
+    quoted = _unique(f'url:"{site}/{name}/status"' for name in own for site in ("x.com", "twitter.com"))
     if not brand.require_context:
         return [_rule(group) for group in _packed(named + [c for c in addressed + quoted if c not in named])]
     context = _unique(clause for keyword in brand.context for clause in _clauses(keyword))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from config.brands import Brand
 from workers.runtime.logging import get_logger
-from workers.stream.x.api import XApi
+from workers.stream.x.api import NO_SUCH_RULE, XApi
 from workers.stream.x.failure import CallFailed, Failure
 from workers.stream.x.rules import Rule, compile_rules, difference, tagged_brand
 
@@ -35,6 +35,17 @@ class Ruleset:
         wanted = compile_rules(brands)
         if not wanted:
             raise CallFailed(Failure("refused", "no brand gives a rule, and an empty set of rules is never pushed"))
+        try:
+            await self._push(wanted)
+        except CallFailed as error:
+            plain = compile_rules(brands, words_alone=True)
+            if plain == wanted or not error.failure.detail.startswith((NO_SUCH_RULE, "HTTP 400")):
+                raise
+            _log.error("rules_refused", reason=error.failure.detail, remedy="tried again without `to:` and `url:`")
+            await self._push(plain)
+        self._in_force = brands
+
+    async def _push(self, wanted: list[Rule]) -> None:
         have = await self._api.rules()
         change = difference(have, wanted, self._most)
         foreign = sum(tagged_brand(rule.tag) is None for rule in have)
@@ -52,7 +63,7 @@ class Ruleset:
         await self._api.delete_rules(change.first_delete)
         await self._api.add_rules(change.add, dry_run=False)
         await self._api.delete_rules(change.delete)
-        self.rules, self._in_force = wanted, brands
+        self.rules = wanted
         if foreign:
             _log.warning("foreign_rules_found", rules=foreign, remedy="they are not ours, and X bills what they match")
         _log.info(

@@ -91,27 +91,15 @@ class XSource:
         api = XApi(self._settings.base_url, self._secret.get_secret_value())
         working = asyncio.create_task(self._work(api, self._reception, loaded.state), name="x-work")
         try:
-            while (lines := await unless(stopping, self._next(buffer, working))) is not None:
-                yield lines
+            while await unless(stopping, _ready(buffer, working)):
+                yield buffer.take(_BATCH_LINES)
             await _cancelled(working)
-            while lines := buffer.take_now(_BATCH_LINES):
+            while lines := buffer.take(_BATCH_LINES):
                 yield lines
         finally:
             await _cancelled(working)
             await api.close()
             await self._last_save()
-
-    async def _next(self, buffer: Buffer, working: "asyncio.Task[None]") -> list[Line]:
-        """The next lines; raises what ended the work."""
-        taking = asyncio.create_task(buffer.take(_BATCH_LINES))
-        try:
-            await asyncio.wait({taking, working}, return_when=asyncio.FIRST_COMPLETED)
-            if taking.done():
-                return taking.result()
-            working.result()
-            raise RuntimeError("the stream's work ended by itself")
-        finally:
-            taking.cancel()
 
     async def _work(self, api: XApi, reception: Reception, state: State) -> None:
         """Everything beside the worker: the stream, its watch, recovery, the state. The first to fail ends all."""
@@ -225,6 +213,19 @@ class XSource:
 
     def _now_ms(self) -> int:
         return round(self._clock.now().timestamp() * 1000)
+
+
+async def _ready(buffer: Buffer, working: "asyncio.Task[None]") -> bool:
+    """Wait for lines; raises what ended the work."""
+    filled = asyncio.create_task(buffer.filled())
+    try:
+        await asyncio.wait({filled, working}, return_when=asyncio.FIRST_COMPLETED)
+        if not filled.done():
+            working.result()
+            raise RuntimeError("the stream's work ended by itself")
+        return True
+    finally:
+        filled.cancel()
 
 
 async def _together(*work: Coroutine[Any, Any, None]) -> None:

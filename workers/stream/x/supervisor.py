@@ -116,7 +116,12 @@ class Supervisor:
             reason = f"the day's cap of {meter.cap} posts is reached (x.daily_posts): nothing is read before 00:00 UTC"
             _log.error("x_budget_spent", reason=reason, posts_today=meter.today(self._clock.now()))
             self._health.stopped(reason)
+            before = self._reception.watermark.heard_until
             await self._clock.sleep(seconds)
+            if before is not None:
+                # Looking for what the pause has cost would spend the new day's cap on yesterday, day after day.
+                _log.error("gap_given_up", gap=str(Gap(before, self._now_ms())), reason="the day's cap was reached")
+            self._reception.watermark.heard(self._now_ms())
         seconds = connect_wait(self.connects, self._clock.now().timestamp(), self._pace.connect_window)
         if seconds > 0:
             _log.warning("connects_paced", wait_seconds=round(seconds, 1), reason="X's quota of connects")

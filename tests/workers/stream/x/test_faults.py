@@ -26,6 +26,7 @@ FAULTS = [
     (Fault.UNAUTHORIZED, 1),
     (Fault.FORBIDDEN, 1),
     (Fault.CREDITS_DEPLETED, 1),
+    (Fault.USAGE_CAP, 1),
     (Fault.SPLIT_UTF8, 3),
     (Fault.HUGE_LINE, 1),
     (Fault.NO_TAG, 3),
@@ -51,7 +52,7 @@ FAULTS = [
 AT_CONNECT = {
     Fault.CLOSE_AT_ONCE, Fault.UNAUTHORIZED, Fault.FORBIDDEN, Fault.CONFLICT, Fault.RATE_LIMITED,
     Fault.RATE_LIMITED_NO_RESET, Fault.RATE_LIMITED_PAST_RESET, Fault.TOO_MANY_CONNECTIONS, Fault.CREDITS_DEPLETED,
-    Fault.HTML_503, Fault.HANG, Fault.DROP,
+    Fault.USAGE_CAP, Fault.HTML_503, Fault.HANG, Fault.DROP,
 }  # fmt: skip
 
 

@@ -78,6 +78,7 @@ def busiest(made: Sequence[float]) -> int:
         (400, b'{"errors":[{"message":"bad rule"}]}', "refused"),
         (429, b"{}", "limited"),
         (429, b'{"title":"ConnectionException","connection_issue":"TooManyConnections"}', "too_many"),
+        (429, b'{"title":"UsageCapExceeded","period":"Monthly"}', "refused"),
         (500, b"{}", "http"),
         (503, "<html>混雑</html>".encode(), "http"),
         (302, b"", "http"),

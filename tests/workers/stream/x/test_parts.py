@@ -108,10 +108,10 @@ async def test_the_buffer_is_bounded_and_tells_when_there_is_room() -> None:
     room = asyncio.create_task(buffer.half_empty())
     await asyncio.sleep(0)
     assert not room.done()
-    assert [line.number for line in await buffer.take(3)] == [0, 1, 2]
+    assert [line.number for line in buffer.take(3)] == [0, 1, 2]
     await asyncio.wait_for(room, 1)
-    taking = asyncio.create_task(Buffer().take(1))
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(taking, 0.01)
+        await asyncio.wait_for(Buffer().filled(), 0.01)
+    await asyncio.wait_for(buffer.filled(), 1)
     buffer.put(Line(9, b"x" * 2000))
     assert buffer.full

@@ -74,6 +74,32 @@ async def test_the_cap_holds_before_the_first_connect_and_over_a_restart(tmp_pat
         assert list(state.days.values()) == [5]
 
 
+async def test_a_pause_for_the_cap_is_given_up_loudly_and_does_not_spend_the_next_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("workers.stream.x.supervisor.seconds_until_tomorrow", lambda _: 0.5)
+    async with rig(tmp_path) as x:
+        source = x.source(daily_posts=5)
+        x.start(source)
+        await x.connected()
+        for number in range(5):
+            x.world.say(f"Acme {number}")
+        await x.until(lambda: x.health.is_stopped)
+        x.world.say("Acme while we may not read")
+        assert source._reception is not None
+        source._reception.meter.cap = None  # as if the day were over
+        await x.until(lambda: len(x.world.connects()) == 2)
+        x.world.say("Acme again")
+        await x.until(lambda: x.worker is not None and x.worker.counts.mentions == 6)
+        await asyncio.sleep(1.5)
+        assert [mention.text for mention in await x.mentions()][-1] == "Acme again"
+        said = capsys.readouterr().out
+        assert "x_budget_nearly_spent" in said
+        assert "x_budget_spent" in said
+        assert "gap_given_up" in said
+        await x.stop()
+
+
 async def test_one_of_two_replicas_streams_and_the_other_follows_it(tmp_path: Path) -> None:
     async with rig(tmp_path) as x:
         x.start(owner="first")
