@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "dead-letters": ("dead_letters", "What could not be processed or delivered, and the way back."),
     "usage": ("usage", "What X has billed: posts and dollars, by day."),
     "classify": ("classify", "Classify texts, one JSON line each."),
+    "backtest": ("backtest", "Measure the classifier on labelled rows of your own."),
     "topics": ("topics", "Create and list the topics."),
     "purge": ("purge", "Remove posts for good, everywhere."),
     "x-simulator": ("x_simulator", "Play X on this machine, for a try without an account."),
