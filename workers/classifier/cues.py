@@ -58,6 +58,8 @@ CATEGORIES: Final = (
     Category("hiring", 0, "offers a job", "求人"),
     Category("news", 0, "reads like news or stock talk", "ニュース・株"),
     Category("quoting", 0, "tells what others say", "他の人の声"),
+    Category("addressed", 0, "speaks to an account", "アカウント宛て"),
+    Category("linking", 0, "links to something", "リンクあり"),
 )
 INDEX: Final = {category.name: i for i, category in enumerate(CATEGORIES)}
 

@@ -95,11 +95,15 @@ def careful_logits(seen: Views, model: Careful) -> Array:
 
 
 def fast(seen: Views, targets: Array, weights: Array) -> Array:
-    """Weights of stage 1: n-grams, cues, bias."""
-    columns = _fast_columns(seen)
+    """Weights of stage 1: n-grams, cues, bias. A bucket that no text has keeps the weight 0."""
     buckets = seen.grams.shape[1]
-    penalty = np.r_[np.full(buckets, GRAM_PENALTY), np.full(len(CATEGORIES), CUE_PENALTY), [BIAS_PENALTY]]
-    return fit(columns, targets, weights, penalty, steps=120)
+    used = np.flatnonzero(np.bincount(seen.grams.indices, minlength=buckets))
+    penalty = np.r_[np.full(len(used), GRAM_PENALTY), np.full(len(CATEGORIES), CUE_PENALTY), [BIAS_PENALTY]]
+    found = fit(_fast_columns(seen._replace(grams=seen.grams[:, used])), targets, weights, penalty, steps=120)
+    matrix = np.zeros((buckets + len(CATEGORIES) + 1, linear.OUTPUTS))
+    matrix[used] = found[: len(used)]
+    matrix[buckets:] = found[len(used) :]
+    return matrix
 
 
 def fast_logits(seen: Views, matrix: Array) -> Array:

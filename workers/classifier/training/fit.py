@@ -58,6 +58,6 @@ def fit(
         return loss * scale, (gradient * scale).ravel()
 
     run: Callable[..., Any] = minimize
-    options = {"maxiter": steps, "maxcor": 20, "ftol": 1e-9, "gtol": 1e-7}
+    options = {"maxiter": steps, "maxcor": 10, "ftol": 1e-9, "gtol": 1e-7}
     found = run(objective, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B", options=options)
     return np.asarray(found.x.reshape(shape))
