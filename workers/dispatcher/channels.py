@@ -7,7 +7,7 @@ import hmac
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Protocol, TextIO
+from typing import Final, Protocol, TextIO
 
 import aiohttp
 
@@ -16,6 +16,9 @@ from workers.dispatcher.outbox import Style
 from workers.dispatcher.outcome import Result, classify
 from workers.dispatcher.terminal import render
 from workers.runtime.clock import Clock
+
+MAX_DIGITS: Final = 9  # of a Retry-After in seconds: thirty years are as good as any more
+PRINT_SECONDS: Final = 10.0  # ours, the webhook's time-out: a terminal that takes nothing holds nobody up
 
 
 class Channel(Protocol):
@@ -59,11 +62,17 @@ class ConsoleChannel:
 
     def __init__(self, out: Callable[[], TextIO] = lambda: sys.stdout) -> None:
         self._out = out
+        self._printing: asyncio.Future[None] | None = None
 
     async def send(self, key: str, body: bytes, style: Style, trace: str | None) -> Result:  # noqa: ARG002  of no use to a terminal
         text = render(body, style.language, style.timezone)
         try:
-            await asyncio.to_thread(self._print, text)
+            if self._printing is not None and not self._printing.done():
+                return Result("timed_out", "the terminal has not taken the last one yet")
+            self._printing = asyncio.get_running_loop().run_in_executor(None, self._print, text)
+            await asyncio.wait_for(asyncio.shield(self._printing), PRINT_SECONDS)
+        except TimeoutError:
+            return Result("timed_out", "the terminal takes nothing")
         except (OSError, ValueError) as error:  # a closed pipe
             return Result("server", f"the terminal took nothing ({type(error).__name__})")
         return Result("delivered")
@@ -91,11 +100,12 @@ def retry_after_seconds(value: str | None, now: datetime) -> float | None:
     """The seconds that a Retry-After asks for: a number, or a date (RFC 9110, section 10.2.3)."""
     if not value:
         return None
-    if value.strip().isdigit():
-        return float(value)
+    seconds = value.strip()
+    if seconds.isascii() and seconds.isdigit():
+        return float(seconds[:MAX_DIGITS])
     try:
         moment = email.utils.parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return max(0.0, (moment - now).total_seconds())

@@ -10,6 +10,7 @@ from config.routes import Policy, Receiver
 from schemas.errors import UnavailableError
 from workers.dispatcher import outbox
 from workers.dispatcher.channels import Channel
+from workers.dispatcher.freezing import freeze
 from workers.dispatcher.lease import Pace, release_leases, set_pace, switch, take_lease
 from workers.dispatcher.outcome import FALLBACK_MS, Result, falls_back, next_step
 from workers.dispatcher.throttle import allowance, recent_sends
@@ -17,6 +18,7 @@ from workers.incidents.change import to_millis
 from workers.incidents.model import Millis
 from workers.runtime import metrics
 from workers.runtime.clock import Clock
+from workers.runtime.errors_report import report
 from workers.runtime.health import StageHealth
 from workers.runtime.logging import get_logger
 from workers.store import Store
@@ -24,9 +26,12 @@ from workers.store import Store
 _log = get_logger(__name__)
 
 POLL_SECONDS: Final = 1.0  # other replicas and the command line put things into the outbox too
+FALLBACK_LOOK_SECONDS: Final = 5.0  # ours: a fallback is told within 65 s
 # An attempt takes 10 s at most (the contract's time-out): with less of the lease left, it is renewed first.
 _LEASE_NEEDED_MS: Final = 12_000
-_STORE_RETRY_SECONDS: Final = 1.0
+# Ours: another replica may have a newer routes.yaml, or this one may hold on to an older one that was refused.
+_GONE_MS: Final = 15 * 60_000
+_STORE_RETRY_SECONDS: Final = 0.5
 
 OpenChannel = Callable[[Receiver], Channel]
 
@@ -44,6 +49,7 @@ class Delivery:
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
         self._channels: dict[str, tuple[Receiver, Channel]] = {}
+        self._fallbacks_looked_at = 0.0
         self.sent = 0
         self.failed = 0
 
@@ -57,6 +63,7 @@ class Delivery:
             self._woken.clear()
             try:
                 pause = await self._look(stopping)
+                await self._look_at_fallbacks()
             except UnavailableError as error:
                 _log.warning("store_unavailable", error=str(error))
                 pause = _STORE_RETRY_SECONDS
@@ -86,7 +93,7 @@ class Delivery:
         for name in sorted(names - set(self._busy)):
             receiver = policy.receivers.get(name)
             if receiver is None:
-                await self._forget(name, now)
+                await self._pass_on(name, policy, now)
                 continue
             task = asyncio.create_task(self._serve(receiver, policy, stopping), name=f"deliver-{name}")
             self._busy[name] = task
@@ -105,24 +112,27 @@ class Delivery:
             # One bad channel blocks no other; the next look starts it again.
             _log.error("delivery_failed", receiver=name, exc_info=error)
 
-    async def _forget(self, name: str, now: Millis) -> None:
+    async def _pass_on(self, name: str, policy: Policy, now: Millis) -> None:
+        """A receiver that the file does not hold: after a while others are told in its place."""
         async with self._store.write() as connection:
-            cancelled = await outbox.cancel_unknown(connection, name, now)
-        _log.error("notifications_cancelled", receiver=name, count=cancelled, why="not in routes.yaml any more")
+            if await take_lease(connection, name, self._owner, now) is None:
+                return  # a replica that knows it serves it
+            count = await outbox.give_to_others(connection, self._store.dialect, policy, name, now - _GONE_MS, now)
+        if count:
+            _log.error("receiver_gone", receiver=name, incidents=count, why="not in routes.yaml any more")
+            self.wake()
 
     async def _serve(self, receiver: Receiver, policy: Policy, stopping: asyncio.Event) -> None:
-        """Deliver what is due for one receiver, while we hold its lease and it takes them."""
-        if receiver.fallback is not None:
-            await self._check_fallback(receiver, receiver.fallback)
-        while not stopping.is_set():
+        """Deliver what is due for one receiver, while we hold its lease, it takes them and the files stay the same."""
+        while not stopping.is_set() and self._files.policy is policy:
             frozen, pace = await self._next(receiver, policy)
             if pace is None:
                 return
             if frozen is None or pace.leased_until - self._now() < _LEASE_NEEDED_MS:
                 continue  # not wanted any more; or we slept, and the lease may be another's by the time of the answer
             started = self._now()
-            result = await self._channel(receiver).send(frozen.id, frozen.body, frozen.style, frozen.trace)
-            if not await self._record(receiver, policy, frozen, result, pace, started):
+            result = await self._attempt(receiver, frozen)
+            if not await self._record_surely(receiver, policy, frozen, result, pace, started):
                 return
 
     async def _next(self, receiver: Receiver, policy: Policy) -> tuple[outbox.Frozen | None, Pace | None]:
@@ -135,16 +145,41 @@ class Delivery:
             left = allowance(receiver.throttle, pace.sends, now).left
             if left == 0:
                 return None, None
+            # The last one that may go now carries all the others.
             due = await outbox.due_for(connection, receiver.name, now, most=1 if left != 1 else outbox.MAX_BUNDLE)
             if not due:
                 return None, None
-            # The last one that may go now carries all the others.
-            bundle = [d for d in due[1:] if d.state == "scheduled"] if due[0].state == "scheduled" else []
+            bundle = [d for d in due[1:] if d.state == "scheduled"]
             zones = {brand.id: brand.timezone for brand in self._files.brands}
-            frozen = await outbox.freeze(
-                connection, self._store.dialect, policy, zones, receiver.name, due[0], bundle, now
-            )
+            dialect = self._store.dialect
+            frozen = await freeze(connection, dialect, policy, zones, receiver.name, [due[0], *bundle], now)
         return frozen, pace
+
+    async def _attempt(self, receiver: Receiver, frozen: outbox.Frozen) -> Result:
+        try:
+            return await self._channel(receiver).send(frozen.id, frozen.body, frozen.style, frozen.trace)
+        except Exception as error:  # noqa: BLE001  a channel's defect counts as its failure, or it would block all
+            _log.error("channel_failed", receiver=receiver.name, exc_info=error)
+            report(error, "channel")
+            return Result("server", f"a defect of ours ({type(error).__name__})")
+
+    async def _record_surely(
+        self,
+        receiver: Receiver,
+        policy: Policy,
+        frozen: outbox.Frozen,
+        result: Result,
+        pace: Pace,
+        started: Millis,
+    ) -> bool:
+        """Record what came of an attempt; a store that is away for a moment must not make us send it twice."""
+        while True:
+            try:
+                return await self._record(receiver, policy, frozen, result, pace, started)
+            except UnavailableError:
+                if pace.leased_until - self._now() < _LEASE_NEEDED_MS:
+                    raise
+                await self._clock.sleep(_STORE_RETRY_SECONDS)
 
     async def _record(
         self,
@@ -157,29 +192,26 @@ class Delivery:
     ) -> bool:
         """What came of an attempt. False when the receiver rests after it."""
         now = self._now()
-        then = next_step(result, frozen.attempts + 1, pace.failures, frozen.first_due_at, now, random.random())  # noqa: S311  jitter
+        then = next_step(
+            result, frozen.attempts + 1, pace.failures, frozen.frozen_at, frozen.refused_since, now, random.random()  # noqa: S311
+        )  # fmt: skip
         sends = recent_sends(receiver.throttle, [*pace.sends, started], now)
         taken = then.state == "sent" or result.kind == "client"  # it answers; what it refuses is ours to look at
-        dialect = self._store.dialect
+        dialect, name = self._store.dialect, receiver.name
         async with self._store.write() as connection:
             if then.state == "sent":
-                await outbox.record_sent(connection, dialect, policy, receiver.name, frozen, now)
+                await outbox.record_sent(connection, dialect, policy, name, frozen, now)
             else:
-                await outbox.record_failure(connection, frozen.id, then, now)
-            if then.state == "failed" and receiver.fallback is not None:
-                why = f"{receiver.name} gave up: {then.detail}"
-                await outbox.fall_back(connection, dialect, frozen.id, receiver.fallback, why, now)
-                self.wake()
-            await set_pace(
-                connection, receiver.name, not_before=then.not_before, failures=0 if taken else pace.failures + 1,
-                sends=sends,
-            )  # fmt: skip
+                await outbox.record_failure(connection, dialect, policy, name, frozen, then, receiver.fallback, now)
+            failures = 0 if taken else pace.failures + 1
+            await set_pace(connection, name, not_before=then.not_before, failures=failures, sends=sends)
             if then.switch_off:
-                await switch(connection, receiver.name, f"it answered that it is gone ({result.detail})")
+                await switch(connection, name, f"it answered that it is gone ({result.detail})")
         self._say(receiver, frozen, result, then.state)
+        if then.state == "failed":
+            self.wake()
         if then.switch_off:
-            remedy = f"mend its address, then `hikeshi check --send {receiver.name}`"
-            _log.error("receiver_switched_off", receiver=receiver.name, remedy=remedy)
+            _log.error("receiver_switched_off", receiver=name, remedy=f"mend it, then `hikeshi check --send {name}`")
         return taken
 
     def _say(self, receiver: Receiver, frozen: outbox.Frozen, result: Result, state: str) -> None:
@@ -204,19 +236,34 @@ class Delivery:
             detail=result.detail,
         )
 
-    async def _check_fallback(self, receiver: Receiver, fallback: str) -> None:
+    async def _look_at_fallbacks(self) -> None:
+        """Tell the fallbacks of what has been due for too long, whether its receiver is slow, resting or off."""
+        if self._clock.monotonic() - self._fallbacks_looked_at < FALLBACK_LOOK_SECONDS:
+            return
+        self._fallbacks_looked_at = self._clock.monotonic()
+        policy = self._files.policy
+        for receiver in policy.receivers.values():
+            if receiver.fallback is not None:
+                await self._check_fallback(receiver, receiver.fallback, policy)
+
+    async def _check_fallback(self, receiver: Receiver, fallback: str, policy: Policy) -> None:
         now = self._now()
+        async with self._store.read() as connection:
+            late = await outbox.undelivered(connection, receiver.name, now - FALLBACK_MS)
+        if not late:
+            return
         async with self._store.write() as connection:
             pace = await take_lease(connection, receiver.name, self._owner, now)
-            if pace is None:
-                return
-            resting = pace.off is not None or pace.failures > 0
-            throttled = not resting and allowance(receiver.throttle, pace.sends, now).left == 0
-            for row in await outbox.undelivered(connection, receiver.name, now - FALLBACK_MS):
-                if falls_back(row.first_due_at, row.weight, throttled, now):
-                    why = f"{receiver.name} has not taken it for 60 s"
-                    await outbox.fall_back(connection, self._store.dialect, row.id, fallback, why, now)
-                    self.wake()
+        if pace is None:
+            return
+        resting = pace.off is not None or pace.failures > 0
+        throttled = not resting and allowance(receiver.throttle, pace.sends, now).left == 0
+        why = f"{receiver.name} has not taken it for 60 s"
+        for row in late:
+            if falls_back(row.first_due_at, row.weight, throttled, now):
+                async with self._store.write() as connection:  # one incident's lock at a time
+                    await outbox.fall_back(connection, self._store.dialect, policy, row, fallback, why, now)
+                self.wake()
 
     def _channel(self, receiver: Receiver) -> Channel:
         """The receiver's channel, opened anew when the file says something else of it."""

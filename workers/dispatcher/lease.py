@@ -11,6 +11,7 @@ from workers.incidents.model import Millis
 # Ours: longer than an attempt's time-out (10 s) with room for the store, so that nobody else begins while one is under
 # way; a replica that died is followed after it.
 LEASE_MS: Final = 20_000
+LONGEST_REST_MS: Final = 3_600_000  # the contract's: a Retry-After is honoured for an hour at most
 
 
 class Pace(NamedTuple):
@@ -30,15 +31,20 @@ async def take_lease(connection: AsyncConnection, receiver: str, owner: str, now
             "INSERT INTO receivers (receiver, owner, leased_until, not_before, failures, sends) "
             "VALUES (:receiver, :owner, :until, 0, 0, '[]') ON CONFLICT (receiver) DO UPDATE SET "
             "owner = excluded.owner, leased_until = excluded.leased_until "
+            # A lease that ends later than any lease can was taken before the clock was put right.
             "WHERE receivers.owner = excluded.owner OR receivers.leased_until < :now "
+            "OR receivers.leased_until > excluded.leased_until + :longest "
             "RETURNING leased_until, not_before, failures, off, sends"
         ),
-        {"receiver": receiver, "owner": owner, "until": now + LEASE_MS, "now": now},
+        {"receiver": receiver, "owner": owner, "until": now + LEASE_MS, "now": now, "longest": LEASE_MS},
     )
     row = found.first()
     if row is None:
         return None
-    return Pace(row.leased_until, row.not_before, row.failures, row.off, msgspec.json.decode(row.sends))
+    # Times of a clock that was ahead: nothing was sent in the future, and nobody may rest for longer than can be asked.
+    sends = [at for at in msgspec.json.decode(row.sends) if at <= now]
+    not_before = row.not_before if row.not_before <= now + LONGEST_REST_MS else 0
+    return Pace(row.leased_until, not_before, row.failures, row.off, sends)
 
 
 async def release_leases(connection: AsyncConnection, owner: str) -> None:

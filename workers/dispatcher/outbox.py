@@ -1,6 +1,5 @@
-"""The outbox in the store: what is due, frozen before its first attempt, recorded after it."""
+"""The outbox in the store: what is due, what came of an attempt, whom a fallback told."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -9,21 +8,23 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from config.routes import Policy
 from workers.dispatcher.outcome import Next
-from workers.dispatcher.payload import MAX_POSTS, ShownPost, notification, shown_post
-from workers.incidents import records
-from workers.incidents.decide import sent, still_wanted
+from workers.incidents import pending, records
+from workers.incidents.decide import ask_again, receiver_gone, sent
 from workers.incidents.model import Decision, Event, Incident, Millis, Notify, Reason, Scheduled, Told
-from workers.incidents.routing import route
+from workers.store.bulk import Rows
 
 MAX_BUNDLE: Final = 1000  # ours: notifications that one may carry; their incidents are locked together
 _FALLBACKS_AT_ONCE: Final = 50
+_GONE_AT_ONCE: Final = 200
 
-# Due, and not a second one beside a frozen one of the same incident: what that tells is not known yet.
+_TOLD = Rows.of(incident="text", receiver="text", told_at="bigint", arrival="bigint", severity="integer")
+
+# Due, and not a second one beside one of the same incident that is under way: what that tells is not known yet.
 _DUE: Final = (
-    "SELECT id, incident, reason, state, weight, attempts, first_due_at, trace FROM outbox "
+    "SELECT id, incident, reason, state, trace FROM outbox "
     "WHERE receiver = :receiver AND due_at <= :now AND state IN ('scheduled', 'frozen') AND NOT (state = 'scheduled' "
     "AND EXISTS (SELECT 1 FROM outbox other WHERE other.incident = outbox.incident "
-    "AND other.receiver = outbox.receiver AND other.state = 'frozen' "
+    "AND other.receiver = outbox.receiver AND other.state IN ('frozen', 'bundled') "
     # said twice, for SQLite takes a partial index only where its own condition stands: else each send reads the table
     "AND other.state IN ('scheduled', 'frozen', 'bundled'))) "
     "ORDER BY weight DESC, first_due_at, id LIMIT :most"
@@ -37,9 +38,6 @@ class Due(NamedTuple):
     incident: str
     reason: Reason
     state: str
-    weight: int
-    attempts: int
-    first_due_at: Millis
     trace: str | None
 
 
@@ -60,7 +58,7 @@ class Style(NamedTuple):
 
 
 class Frozen(NamedTuple):
-    """A notification whose bytes and key are fixed."""
+    """A notification whose bytes and key are fixed. `refused_since`: since when it was answered 401 to 404."""
 
     id: str
     body: bytes
@@ -69,16 +67,8 @@ class Frozen(NamedTuple):
     tells: list[Tells]
     attempts: int
     first_due_at: Millis
-
-
-class _Wanted(NamedTuple):
-    """A notification that is still wanted: its new posts to show, how many there are, the last arrival of them."""
-
-    due: Due
-    incident: Incident
-    posts: list[ShownPost]
-    new_posts: int
-    arrival: int
+    frozen_at: Millis
+    refused_since: Millis | None
 
 
 _tells = msgspec.json.Decoder(list[Tells])
@@ -103,130 +93,29 @@ async def due_for(connection: AsyncConnection, receiver: str, now: Millis, most:
     return [Due(*row) for row in found]
 
 
-async def freeze(
-    connection: AsyncConnection,
-    dialect: str,
-    policy: Policy,
-    zones: Mapping[str, str],
-    receiver: str,
-    first: Due,
-    bundle: Sequence[Due],
-    now: Millis,
-) -> Frozen | None:
-    """Fix the bytes of a notification, with others bundled into it; None when it is not wanted any more.
-
-    What is frozen already is returned as it is: the same key never has two bodies. `zones`: the brands' time zones.
-    """
-    if first.state == "frozen":
-        return await _frozen(connection, first.id)
-    incidents = await records.lock(connection, dialect, {due.incident for due in (first, *bundle)})
-    wanted: list[_Wanted] = []
-    for due in (first, *bundle):
-        incident = incidents.get(due.incident)
-        # Under the incident's lock it may have been cancelled since it was read.
-        if incident is None or receiver not in incident.scheduled:
-            continue
-        why_not = still_wanted(incident, due.reason)
-        told = incident.told.get(receiver)
-        since = told.arrival if told else -1
-        shown = MAX_POSTS if not wanted else 1
-        posts, count, arrival = await _new_posts(connection, incident, since, shown) if why_not is None else ([], 0, -1)
-        if count == 0 and due.reason in ("first", "new_posts"):
-            why_not = why_not or "no post of it is left to tell"
-        if why_not is not None:
-            await _cancel(connection, due.id, why_not, now)
-        else:
-            wanted.append(_Wanted(due, incident, posts, count, max(arrival, since)))
-    if not wanted:
-        return None
-    incident = wanted[0].incident
-    routed = route(policy, incident)
-    pace = routed.receivers.get(receiver, routed.first)
-    # A route that says nothing of a zone shows the times where the brand's people are.
-    style = Style(pace.language, pace.timezone if pace.timezone != "UTC" else zones.get(incident.brand, "UTC"))
-    return await _write_frozen(connection, receiver, wanted, style, now)
-
-
-async def _write_frozen(
-    connection: AsyncConnection, receiver: str, wanted: list[_Wanted], style: Style, now: Millis
-) -> Frozen:
-    main, incident, posts, count, _ = wanted[0]
-    told = incident.told.get(receiver)
-    reason: Reason = main.reason
-    if told is None and reason != "all_resolved":
-        reason = "first"
-    elif told is not None and reason == "first":
-        reason = "new_posts"
-    others = {other.incident.id: other.new_posts for other in wanted[1:]}
-    body = notification(incident, reason, receiver, posts, count, others)
-    tells = [Tells(w.incident.id, w.due.reason, w.arrival, w.incident.severity) for w in wanted]
-    await connection.execute(
+async def read_frozen(connection: AsyncConnection, identity: str) -> Frozen | None:
+    """A notification that was frozen before; None when it was withdrawn meanwhile."""
+    found = await connection.execute(
         text(
-            "UPDATE outbox SET state = 'frozen', frozen_at = :now, body = :body, told = :told, reason = :reason, "
-            "language = :language, timezone = :timezone WHERE id = :id"
+            "SELECT id, body, language, timezone, trace, told, attempts, first_due_at, frozen_at, refused_since "
+            "FROM outbox WHERE id = :id AND state = 'frozen'"
         ),
-        {
-            "id": main.id,
-            "now": now,
-            "body": body.decode(),
-            "told": msgspec.json.encode(tells).decode(),
-            "reason": reason,
-            **style._asdict(),
-        },
+        {"id": identity},
     )
-    for other in wanted[1:]:
-        await connection.execute(
-            text("UPDATE outbox SET state = 'bundled', frozen_at = :now, carrier = :carrier WHERE id = :id"),
-            {"id": other.due.id, "now": now, "carrier": main.id},
-        )
-    return Frozen(main.id, body, style, main.trace, tells, main.attempts, main.first_due_at)
-
-
-async def _frozen(connection: AsyncConnection, identity: str) -> Frozen | None:
-    found = await connection.execute(text("SELECT * FROM outbox WHERE id = :id AND state = 'frozen'"), {"id": identity})
     row = found.first()
     if row is None:
         return None
-    style = Style(row.language, row.timezone)
-    tells = _tells.decode(row.told)
-    return Frozen(row.id, row.body.encode(), style, row.trace, tells, row.attempts, row.first_due_at)
-
-
-async def _cancel(connection: AsyncConnection, identity: str, why: str, now: Millis) -> None:
-    await connection.execute(
-        text(
-            "UPDATE outbox SET state = 'cancelled', finished_at = :now, detail = :why "
-            "WHERE id = :id AND state = 'scheduled'"
-        ),
-        {"id": identity, "now": now, "why": why},
+    return Frozen(
+        row.id,
+        row.body.encode(),
+        Style(row.language, row.timezone),
+        row.trace,
+        _tells.decode(row.told),
+        row.attempts,
+        row.first_due_at,
+        row.frozen_at,
+        row.refused_since,
     )
-
-
-def _posts_of(incident: Incident) -> tuple[str, dict[str, Any]]:
-    """The condition for an incident's posts; a burst owns none, its are the brand's complaints in its spans."""
-    if incident.scope == "root":
-        return "incident = :incident", {"incident": incident.id}
-    spans = " OR ".join(f"created_at BETWEEN :from{i} AND :to{i}" for i in range(len(incident.spans)))
-    values: dict[str, Any] = {"brand": incident.brand}
-    for i, (start, end) in enumerate(incident.spans):
-        values |= {f"from{i}": start, f"to{i}": end}
-    return f"brand = :brand AND kind = 'complaint' AND ({spans})", values
-
-
-async def _new_posts(
-    connection: AsyncConnection, incident: Incident, told: int, most: int
-) -> tuple[list[ShownPost], int, int]:
-    """The posts since that arrival, the weightiest first and so many at most; how many there are; the last arrival."""
-    condition, values = _posts_of(incident)
-    found = await connection.execute(
-        text(
-            "SELECT body, COUNT(*) OVER () AS posts, MAX(arrival) OVER () AS last FROM posts "
-            f"WHERE {condition} AND arrival > :told ORDER BY severity DESC, influence DESC, created_at, id LIMIT :most"
-        ),
-        {**values, "told": told, "most": most},
-    )
-    rows = found.all()
-    return [shown_post(row.body) for row in rows], rows[0].posts if rows else 0, rows[0].last if rows else -1
 
 
 async def record_sent(
@@ -234,8 +123,10 @@ async def record_sent(
 ) -> None:
     """It was delivered: the receiver has been told, and when it hears again is decided.
 
-    Also when it was cancelled while under way: it has gone out all the same.
+    Also when it was withdrawn while under way: it has gone out all the same.
     """
+    # The incidents first, in the order of their keys, as everybody locks them; then the outbox.
+    incidents = await records.lock(connection, dialect, {tell.incident for tell in frozen.tells}, policy)
     await connection.execute(
         text(
             "UPDATE outbox SET state = 'sent', finished_at = :now, attempts = attempts + 1, body = NULL, detail = NULL "
@@ -243,72 +134,84 @@ async def record_sent(
         ),
         {"id": frozen.id, "now": now},
     )
-    incidents = await records.lock(connection, dialect, {tell.incident for tell in frozen.tells})
+    await _record_told(connection, dialect, receiver, frozen.tells, now)
     decided: list[tuple[Incident, Decision]] = []
     for tell in frozen.tells:
-        await _record_told(connection, receiver, tell, now)
         incident = incidents.get(tell.incident)
         if incident is not None:
-            incident.told[receiver] = Told(now, tell.arrival, tell.severity)
+            before = incident.told.get(receiver)
+            severity = max(tell.severity, before.severity if before else 0)
+            incident.told[receiver] = Told(now, max(tell.arrival, before.arrival if before else 0), severity)
             decision = sent(incident, receiver, tell.reason, policy, now)
             decision.events.append(Event("notified", f"{receiver}: {tell.reason}"))
             decided.append((incident, decision))
-    await records.save_decisions(connection, dialect, decided, now)
+    await pending.save_decisions(connection, dialect, decided, now)
 
 
-async def _record_told(connection: AsyncConnection, receiver: str, tell: Tells, now: Millis) -> None:
-    highest = "GREATEST" if connection.dialect.name == "postgresql" else "MAX"
+async def _record_told(
+    connection: AsyncConnection, dialect: str, receiver: str, tells: list[Tells], now: Millis
+) -> None:
+    highest = "GREATEST" if dialect == "postgresql" else "MAX"
     await connection.execute(
         text(
-            "INSERT INTO told (incident, receiver, told_at, arrival, severity) "
-            "VALUES (:incident, :receiver, :now, :arrival, :severity) ON CONFLICT (incident, receiver) DO UPDATE SET "
-            f"told_at = excluded.told_at, arrival = {highest}(told.arrival, excluded.arrival), "
-            "severity = excluded.severity"
+            f"INSERT INTO told ({_TOLD.names}) SELECT {_TOLD.names} FROM {_TOLD.source(dialect)} WHERE true "
+            "ON CONFLICT (incident, receiver) DO UPDATE SET told_at = excluded.told_at, "
+            f"arrival = {highest}(told.arrival, excluded.arrival), "
+            f"severity = {highest}(told.severity, excluded.severity)"
         ),
-        {
-            "incident": tell.incident,
-            "receiver": receiver,
-            "now": now,
-            "arrival": tell.arrival,
-            "severity": tell.severity,
-        },
+        _TOLD.bind(dialect, [(tell.incident, receiver, now, tell.arrival, tell.severity) for tell in tells]),
     )
 
 
-async def record_failure(connection: AsyncConnection, notification_id: str, then: Next, now: Millis) -> None:
-    """It was not delivered: tried again at its time, or given up (then its bundle is scheduled anew, alone)."""
-    await connection.execute(
+async def record_failure(
+    connection: AsyncConnection,
+    dialect: str,
+    policy: Policy,
+    receiver: str,
+    frozen: Frozen,
+    then: Next,
+    fallback: str | None,
+    now: Millis,
+) -> None:
+    """It was not delivered: tried again at its time, or given up: then its bundle goes by itself, its fallback is told
+    at once, and while nobody acknowledges the incident it is tried again at the repeat."""
+    incidents = await records.lock(connection, dialect, {frozen.tells[0].incident}, policy)
+    given_up = then.state == "failed"
+    # A dead letter that is retried tells of its own incident alone: the others went by themselves.
+    told = frozen.tells[:1] if given_up else frozen.tells
+    changed = await connection.execute(
         text(
-            "UPDATE outbox SET state = :state, due_at = :due, detail = :detail, attempts = attempts + 1, "
-            "finished_at = :finished WHERE id = :id AND state = 'frozen'"
+            "UPDATE outbox SET state = :state, due_at = :due, detail = :detail, attempts = attempts + 1, told = :told, "
+            "finished_at = :finished, refused_since = :refused WHERE id = :id AND state = 'frozen'"
         ),
         {
-            "id": notification_id,
+            "id": frozen.id,
             "state": then.state,
             "due": then.due_at,
             "detail": then.detail,
-            "finished": now if then.state == "failed" else None,
+            "told": msgspec.json.encode(told).decode(),
+            "finished": now if given_up else None,
+            "refused": then.refused_since,
         },
     )
-    if then.state == "failed":
-        # The others bundled with it go by themselves, unless something newer is scheduled for them already.
-        newer = "SELECT 1 FROM outbox n WHERE n.state = 'scheduled' AND n.incident = outbox.incident"
-        await connection.execute(
-            text(
-                f"UPDATE outbox SET carrier = NULL, state = CASE WHEN EXISTS ({newer} "
-                "AND n.receiver = outbox.receiver) THEN 'cancelled' ELSE 'scheduled' END "
-                "WHERE carrier = :id AND state = 'bundled'"
-            ),
-            {"id": notification_id},
-        )
+    if not given_up or changed.rowcount == 0:
+        return
+    await pending.release_bundles(connection, dialect, [frozen.id])
+    for incident in incidents.values():
+        decision = ask_again(incident, receiver, policy, now)
+        if fallback is not None:
+            await _fall_back(
+                connection, incident, frozen.id, fallback, f"{receiver} gave up: {then.detail}", decision, now
+            )
+        await pending.save_decisions(connection, dialect, [(incident, decision)], now)
 
 
 async def undelivered(connection: AsyncConnection, receiver: str, since: Millis) -> list[Any]:
-    """What was due by then, is not sent, and whose fallback has not been told."""
+    """What was due by then, is not sent, and whose fallback has not been told: id, incident, weight, first_due_at."""
     found = await connection.execute(
         text(
-            "SELECT id, incident, reason, weight, first_due_at, state FROM outbox WHERE receiver = :receiver "
-            "AND fallback_at IS NULL AND state IN ('scheduled', 'frozen') "
+            "SELECT id, incident, weight, first_due_at FROM outbox WHERE receiver = :receiver "
+            "AND fallback_at IS NULL AND state IN ('scheduled', 'frozen', 'bundled') "
             "AND first_due_at <= :since ORDER BY weight DESC, first_due_at LIMIT :most"
         ),
         {"receiver": receiver, "since": since, "most": _FALLBACKS_AT_ONCE},
@@ -317,37 +220,55 @@ async def undelivered(connection: AsyncConnection, receiver: str, since: Millis)
 
 
 async def fall_back(
-    connection: AsyncConnection, dialect: str, notification_id: str, fallback: str, why: str, now: Millis
+    connection: AsyncConnection, dialect: str, policy: Policy, row: Any, fallback: str, why: str, now: Millis
 ) -> None:
-    """Tell the fallback of what a receiver has not taken, once for each notification."""
+    """Tell the fallback of what a receiver has not taken (a row of `undelivered`), once for each notification."""
+    for incident in (await records.lock(connection, dialect, {row.incident}, policy)).values():
+        decision = Decision()
+        await _fall_back(connection, incident, row.id, fallback, why, decision, now)
+        await pending.save_decisions(connection, dialect, [(incident, decision)], now)
+
+
+async def _fall_back(
+    connection: AsyncConnection,
+    incident: Incident,
+    notification_id: str,
+    fallback: str,
+    why: str,
+    decision: Decision,
+    now: Millis,
+) -> None:
     found = await connection.execute(
-        text("SELECT incident, reason FROM outbox WHERE id = :id AND fallback_at IS NULL"), {"id": notification_id}
-    )
-    row = found.first()
-    if row is None:
-        return
-    await connection.execute(
-        text("UPDATE outbox SET fallback_at = :now WHERE id = :id"), {"id": notification_id, "now": now}
-    )
-    incidents = await records.lock(connection, dialect, {row.incident})
-    for incident in incidents.values():
-        waiting = incident.scheduled.get(fallback)
-        reason: Reason = row.reason if incident.told.get(fallback) or row.reason == "all_resolved" else "first"
-        decision = Decision(events=[Event("fell_back", f"to {fallback}: {why}")])
-        if waiting is None or waiting.due_at > now:
-            incident.scheduled[fallback] = Scheduled(reason, now)
-            decision.notify.append(Notify(fallback, reason, now, why))
-        await records.save_decisions(connection, dialect, [(incident, decision)], now)
-
-
-async def cancel_unknown(connection: AsyncConnection, receiver: str, now: Millis) -> int:
-    """The file holds this receiver no more: what waits for it is cancelled, visibly."""
-    done = await connection.execute(
         text(
-            "UPDATE outbox SET state = 'cancelled', finished_at = :now, body = NULL, "
-            "detail = 'the receiver is no longer in routes.yaml' "
-            "WHERE receiver = :receiver AND state IN ('scheduled', 'frozen', 'bundled')"
+            "UPDATE outbox SET fallback_at = :now WHERE id = :id AND fallback_at IS NULL "
+            "AND state IN ('scheduled', 'frozen', 'bundled', 'failed') RETURNING reason"
         ),
-        {"receiver": receiver, "now": now},
+        {"id": notification_id, "now": now},
     )
-    return done.rowcount
+    reason: Reason | None = found.scalar()
+    if reason is None:
+        return
+    decision.events.append(Event("fell_back", f"to {fallback}: {why}"))
+    waiting = incident.scheduled.get(fallback)
+    if waiting is None or waiting.due_at > now:
+        reason = reason if fallback in incident.told or reason == "all_resolved" else "first"
+        incident.scheduled[fallback] = Scheduled("", reason, now)
+        decision.notify.append(Notify(fallback, reason, now, why))
+
+
+async def give_to_others(
+    connection: AsyncConnection, dialect: str, policy: Policy, receiver: str, since: Millis, now: Millis
+) -> int:
+    """The file holds this receiver no more: what was due for it by then is cancelled, and whom the routes name now is
+    told instead. Returns how many incidents that were."""
+    found = await connection.execute(
+        text(
+            "SELECT DISTINCT incident FROM outbox WHERE receiver = :receiver AND state IN ('scheduled', 'frozen') "
+            "AND first_due_at <= :since LIMIT :most"
+        ),
+        {"receiver": receiver, "since": since, "most": _GONE_AT_ONCE},
+    )
+    incidents = await records.lock(connection, dialect, set(found.scalars()), policy)
+    decided = [(incident, receiver_gone(incident, receiver, policy, now)) for incident in incidents.values()]
+    await pending.save_decisions(connection, dialect, decided, now)
+    return len(decided)

@@ -25,13 +25,17 @@ class Result(NamedTuple):
 
 
 class Next(NamedTuple):
-    """What to do: `state` of the notification; `due_at` of its next attempt; before when the receiver rests."""
+    """What to do: `state` of the notification; `due_at` of its next attempt; before when the receiver rests.
+
+    `refused_since`: since when this notification has been answered 401, 403 or 404 without a break.
+    """
 
     state: Literal["sent", "frozen", "failed"]
     detail: str = ""
     due_at: Millis = 0
     not_before: Millis = 0
     switch_off: bool = False
+    refused_since: Millis | None = None
 
 
 def classify(status: int) -> Class:
@@ -49,23 +53,33 @@ def classify(status: int) -> Class:
     return "server" if status >= 500 else "client"
 
 
-def next_step(result: Result, attempts: int, failures_in_row: int, since: Millis, now: Millis, jitter: float) -> Next:
-    """After attempt number `attempts` (from 1) of a notification that was due `since`."""
+def next_step(
+    result: Result,
+    attempts: int,
+    failures_in_row: int,
+    frozen_at: Millis,
+    refused_since: Millis | None,
+    now: Millis,
+    jitter: float,
+) -> Next:
+    """After attempt number `attempts` (from 1) of a notification that was first tried about `frozen_at`."""
     if result.kind == "delivered":
         return Next("sent")
     if result.kind == "client":
         return Next("failed", result.detail)
     wait = backoff_seconds(attempts - 1, base=FIRST_RETRY_SECONDS, cap=MAX_RETRY_SECONDS, jitter=jitter)
+    rest = backoff_seconds(failures_in_row, base=FIRST_RETRY_SECONDS, cap=MAX_RETRY_SECONDS, jitter=jitter)
     if result.kind == "gone":
         return Next("frozen", result.detail, due_at=now + _ms(MAX_RETRY_SECONDS), switch_off=True)
-    limit = GIVE_UP_REFUSED_MS if result.kind == "auth" else GIVE_UP_MS
-    if now - since >= limit:
-        return Next("failed", f"{result.detail} (given up after {(now - since) // 60_000} minutes)")
+    refused = (refused_since or now) if result.kind == "auth" else None
+    tried = now - frozen_at
+    if tried >= GIVE_UP_MS or (refused is not None and now - refused >= GIVE_UP_REFUSED_MS):
+        detail = f"{result.detail} (given up after {tried // 60_000} minutes)"
+        return Next("failed", detail, not_before=now + _ms(rest))
     if result.retry_after_seconds is not None and result.kind in ("rate_limited", "server"):
         asked = now + _ms(min(result.retry_after_seconds, MAX_RETRY_AFTER_SECONDS))
         return Next("frozen", result.detail, due_at=asked, not_before=asked)
-    rest = backoff_seconds(failures_in_row, base=FIRST_RETRY_SECONDS, cap=MAX_RETRY_SECONDS, jitter=jitter)
-    return Next("frozen", result.detail, due_at=now + _ms(wait), not_before=now + _ms(rest))
+    return Next("frozen", result.detail, due_at=now + _ms(wait), not_before=now + _ms(rest), refused_since=refused)
 
 
 def falls_back(first_due_at: Millis, severity: int, throttled: bool, now: Millis) -> bool:

@@ -91,7 +91,7 @@ def _post(post: ShownPost, words: dict[str, str], zone: ZoneInfo) -> list[str]:
 def _local(moment: str, zone: ZoneInfo) -> str:
     try:
         return datetime.fromisoformat(moment).astimezone(zone).strftime("%Y-%m-%d %H:%M:%S %Z")
-    except ValueError:  # another writer's spelling
+    except (ValueError, OverflowError):  # another writer's spelling, or the end of the calendar
         return _plain(moment)
 
 

@@ -32,4 +32,4 @@ def recent_sends(throttle: Throttle | None, sends: Sequence[Millis], now: Millis
     if throttle is None:
         return []
     since = now - milliseconds(throttle.per)
-    return sorted(at for at in sends if at > since)[-throttle.count :]
+    return sorted(at for at in sends if since < at <= now)[-throttle.count :]

@@ -16,19 +16,17 @@ from config.files import Files
 from schemas.errors import (
     ConfigurationError,
     FencedError,
-    NewerSchemaError,
     RejectedError,
     StopError,
     UnavailableError,
 )
-from schemas.mention import split_key
 from schemas.topics import MARKS
+from workers.dispatcher.batch import Entry, ends, read_batch
 from workers.dispatcher.channels import open_channel
-from workers.dispatcher.decode import decode_mark
 from workers.dispatcher.delivery import Delivery
 from workers.dispatcher.timers import Timers
 from workers.incidents.change import to_millis
-from workers.incidents.ingest import Arrival, Context, Outcome, context, ingest
+from workers.incidents.ingest import Context, Outcome, context, ingest
 from workers.log.contract import Consumer, CorruptRecordError, Log, Record
 from workers.runtime import metrics
 from workers.runtime.clock import Clock
@@ -48,6 +46,7 @@ MAX_RECORDS: Final = 2_000  # one transaction: large enough to be cheap, small e
 POLL_SECONDS: Final = 0.25  # how soon a drain is noticed while nothing comes
 COMMIT_SECONDS: Final = 1.0  # the group's commit only feeds lag tools; the store's offset is the truth
 NEWER_SCHEMA_SECONDS: Final = 15.0  # how often a record of a newer schema is looked at again: it may be removed
+ERASE_SECONDS: Final = 5.0  # how soon a reader that was in the way is asked again; the contract allows 60 s
 _RETRY_BASE_SECONDS, _RETRY_CAP_SECONDS = 0.1, 5.0
 
 
@@ -90,6 +89,8 @@ class DispatcherWorker:
         self._blocked: set[int] = set()
         self._blocked_wait = ExitStack()
         self._look_again_at = 0.0
+        self._traces_left = True
+        self._erase_at = 0.0
         self._stopping = asyncio.Event()
         self._delivery: Delivery | None = None
 
@@ -174,6 +175,7 @@ class DispatcherWorker:
         if self._unplaced:
             await self._place(consumer)
         await self._commit(consumer)
+        await self._erase_traces()
         try:
             found = await self._available("kafka", lambda: consumer.poll(MAX_RECORDS, POLL_SECONDS))
         except CorruptRecordError as damage:
@@ -189,40 +191,46 @@ class DispatcherWorker:
         finally:
             self._settled.set()
 
-    async def _store_batch(self, consumer: Consumer, batch: Mapping[int, Sequence[Record]]) -> None:
+    async def _erase_traces(self) -> None:
+        """What was removed may still lie in the write-ahead log: also what a process that was killed left there."""
+        if self._traces_left and self._clock.monotonic() >= self._erase_at:
+            self._erase_at = self._clock.monotonic() + ERASE_SECONDS
+            self._traces_left = not await self._available("store", self._store.erase_traces)
+
+    async def _store_batch(self, consumer: Consumer, found: Mapping[int, Sequence[Record]]) -> None:
         generation = self._generation
         around = context(self._store.dialect, self._files.policy, self._files.brands, to_millis(self._clock.now()))
-        arrivals, removals, ends, stop = await self._decode(consumer, batch, around)
-        if ends:
-            await self._store_decoded(consumer, around, arrivals, removals, ends, generation)
+        batch = read_batch(found, around.rules, self._clock.now())
+        for partition, (offset, why) in batch.newer.items():
+            self._block(consumer, partition, offset, why)
+        entries, stop = await self._put_bad_aside(batch.entries)
+        if entries and generation == self._generation:  # else they were taken away, and come again to their new owner
+            await self._store_entries(consumer, around, entries, generation)
         if stop is not None:
             raise stop
 
-    async def _store_decoded(
-        self,
-        consumer: Consumer,
-        around: Context,
-        arrivals: Sequence[Arrival],
-        removals: Sequence[tuple[str, str]],
-        ends: Mapping[int, int],
-        generation: int,
+    async def _store_entries(
+        self, consumer: Consumer, around: Context, entries: Sequence[Entry], generation: int
     ) -> None:
-        swaps = {p: (self._expected[p], end) for p, end in ends.items()}
+        following = ends(entries)
+        swaps = {p: (self._expected[p], end) for p, end in following.items()}
         with metrics.STORE_SECONDS.time():
             try:
-                outcome = await self._stored(consumer, lambda: self._transaction(around, swaps, arrivals, removals))
+                outcome = await self._stored(consumer, lambda: self._transaction(around, swaps, entries))
             except FencedError as error:
                 metrics.FENCED.labels(self.name).inc()
                 _log.warning("batch_fenced", error=str(error))
                 self._unplaced |= set(self._expected)  # read the truth again before anything else
                 self._expected.clear()
                 return
+            except RejectedError as error:
+                good = await self._without_poison(consumer, around, swaps, entries, str(error))
+                outcome = await self._stored(consumer, lambda: self._transaction(around, swaps, good))
         if generation == self._generation:
-            self._expected.update(ends)
-            self._uncommitted.update(ends)
-        self._count(outcome, len(arrivals) + len(removals))
-        if removals:
-            await self._available("store", self._store.erase_traces)
+            self._expected.update(following)
+            self._uncommitted.update(following)
+        self._count(outcome, len(entries))
+        self._traces_left |= any(entry.removal for entry in entries)
         if outcome.due_at is not None and self._delivery is not None:
             self._delivery.wake()
 
@@ -230,45 +238,61 @@ class DispatcherWorker:
         self,
         around: Context,
         swaps: Mapping[int, tuple[int | None, int]],
-        arrivals: Sequence[Arrival],
-        removals: Sequence[tuple[str, str]],
+        entries: Sequence[Entry],
+        *,
+        trial: bool = False,
     ) -> Outcome:
+        arrivals = [entry.arrival for entry in entries if entry.arrival is not None]
+        removals = [entry.removal for entry in entries if entry.removal is not None]
         async with self._store.write() as connection:
-            return await ingest(connection, around, MARKS.name, swaps, arrivals, removals)
+            outcome = await ingest(connection, around, MARKS.name, swaps, arrivals, removals)
+            if trial:
+                await connection.rollback()
+            return outcome
 
-    async def _decode(
-        self, consumer: Consumer, batch: Mapping[int, Sequence[Record]], around: Context
-    ) -> tuple[list[Arrival], list[tuple[str, str]], dict[int, int], StopError | None]:
-        """The batch's arrivals and removals, and where each partition goes on; what can't be read is put aside.
+    async def _without_poison(
+        self,
+        consumer: Consumer,
+        around: Context,
+        swaps: Mapping[int, tuple[int | None, int]],
+        entries: Sequence[Entry],
+        fault: str,
+    ) -> list[Entry]:
+        """The batch without what the store refuses, which is found by halves and put aside."""
+        suspects, poison = [list(entries)], list[Entry]()
+        while suspects:
+            part = suspects.pop()
+            try:
+                await self._stored(consumer, lambda p=part: self._transaction(around, swaps, p, trial=True))  # type: ignore[misc]
+            except RejectedError as error:
+                if len(part) == 1:
+                    poison += part
+                    await self._put_aside(part[0].record, str(error))
+                else:
+                    suspects += [part[len(part) // 2 :], part[: len(part) // 2]]
+        if not poison:
+            raise StopError(f"the store refuses a batch, but no mark of it alone: {fault}")
+        return [entry for entry in entries if entry not in poison]
+
+    async def _put_bad_aside(self, entries: Sequence[Entry]) -> tuple[list[Entry], StopError | None]:
+        """Dead letters for what can't be read, with the good ones between them told, in the order of the batch.
 
         Where the stop rule holds from some record on, the rest is left and the stop returned: what came before it is
         stored, and must not come again after the stop is lifted.
         """
-        arrivals: list[Arrival] = []
-        removals: list[tuple[str, str]] = []
-        ends: dict[int, int] = {}
         good = 0
-        now = self._clock.now()
-        for partition, records in batch.items():
-            for record in records:
-                if record.value is None:
-                    removals.append(split_key(record.key or b""))
-                else:
-                    try:
-                        arrivals.append(decode_mark(record.value, around.rules, now, record.headers))
-                    except NewerSchemaError as error:
-                        self._block(consumer, partition, record.offset, str(error))
-                        break
-                    except RejectedError as error:
-                        self._dead_letters.succeeded(len(arrivals) - good)
-                        good = len(arrivals)
-                        try:
-                            await self._put_aside(record, str(error))
-                        except StopError as stop:
-                            return arrivals, removals, ends | {partition: record.offset + 1}, stop
-                ends[partition] = record.offset + 1
-        self._dead_letters.succeeded(len(arrivals) - good)
-        return arrivals, removals, ends, None
+        for place, entry in enumerate(entries):
+            if entry.fault is None:
+                good += 1
+                continue
+            self._dead_letters.succeeded(good)
+            good = 0
+            try:
+                await self._put_aside(entry.record, entry.fault)
+            except StopError as stop:
+                return list(entries[: place + 1]), stop
+        self._dead_letters.succeeded(good)
+        return list(entries), None
 
     async def _put_aside(self, record: Record, fault: str) -> None:
         where = {"topic": record.topic, "partition": record.partition, "offset": record.offset}

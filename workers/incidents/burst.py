@@ -1,5 +1,7 @@
 """When a brand burns: the burst rule over its minutes of complaints, in event time."""
 
+from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import timedelta
@@ -27,12 +29,21 @@ def held_spans(authors: Mapping[int, AbstractSet[str]], touched: AbstractSet[int
     The same minutes give the same spans in whatever order they came.
     """
     width = window_minutes(rule)
-    ends = sorted(m for m in authors if any(t in touched for t in range(m - width + 1, m + 1)))
+    there, near = sorted(authors), sorted(touched)
+    inside: Counter[str] = Counter()  # how many minutes of the window each author is in
     spans: list[Span] = []
-    for end in ends:
-        window = [m for m in range(end - width + 1, end + 1) if m in authors]
-        if len(frozenset().union(*(authors[m] for m in window))) >= rule.authors:
-            spans.append((window[0] * MINUTE_MS, (end + width + 1) * MINUTE_MS - 1))
+    first = 0
+    for end in there:
+        inside.update(authors[end])
+        while there[first] <= end - width:
+            for author in authors[there[first]]:
+                inside[author] -= 1
+                if not inside[author]:
+                    del inside[author]
+            first += 1
+        is_touched = bisect_right(near, end) > bisect_left(near, end - width + 1)
+        if is_touched and len(inside) >= rule.authors:
+            spans.append((there[first] * MINUTE_MS, (end + width + 1) * MINUTE_MS - 1))
     return merge_spans(spans)
 
 

@@ -48,17 +48,18 @@ async def judge_bursts(
         if burst is None or not burst.is_open:
             continue
         bursts[brand] = burst
+        severity_before = burst.severity
         new = await _feed(connection, dialect, burst, held, authors, arrived)
         if not new and not opens:
             continue
         if opens and rule is not None:
             await _describe(connection, burst, rule)
-        decision = posts_arrived(burst, new, [], policy, now, flared=flared)
+        decision = posts_arrived(burst, new, [], policy, now, flared=flared, severity_before=severity_before)
         decided.append((burst, decision))
         if flared:
             decision.events.append(Event("flared", "the rule holds again"))
         if opens or flared:
-            decided += await _absorb(connection, dialect, burst, incidents)
+            decided += await _absorb(connection, dialect, burst, held, incidents, told_before=not opens)
     return bursts, decided
 
 
@@ -88,7 +89,7 @@ async def _feed(
     added = await posts.add_authors(connection, dialect, [(burst.id, h, None) for h in sorted(hashes)])
     burst.author_count += added.get(burst.id, 0)
     if inside or held:
-        burst.post_count = await minutes.complaints_in(connection, burst.brand, burst.spans)
+        burst.post_count = await minutes.complaints_in(connection, dialect, burst.brand, burst.spans)
     for span in held:
         burst.severity = max(burst.severity, await minutes.worst_in(connection, burst.brand, span))
     return inside
@@ -100,7 +101,8 @@ async def _describe(connection: AsyncConnection, burst: Incident, rule: Burst) -
     found = await connection.execute(
         text(
             "SELECT COALESCE(lang, 'und') AS lang, COUNT(*) AS posts FROM posts WHERE brand = :brand "
-            "AND kind = 'complaint' AND created_at BETWEEN :first AND :last GROUP BY 1 ORDER BY 2 DESC, 1"
+            "AND kind = 'complaint' AND incident IS NOT NULL AND created_at BETWEEN :first AND :last "
+            "GROUP BY 1 ORDER BY 2 DESC, 1"
         ),
         {"brand": burst.brand, "first": first, "last": last},
     )
@@ -115,15 +117,26 @@ async def _describe(connection: AsyncConnection, burst: Incident, rule: Burst) -
 
 
 async def _absorb(
-    connection: AsyncConnection, dialect: str, burst: Incident, incidents: dict[str, Incident]
+    connection: AsyncConnection,
+    dialect: str,
+    burst: Incident,
+    held: Sequence[Span],
+    incidents: dict[str, Incident],
+    *,
+    told_before: bool,
 ) -> list[tuple[Incident, Decision]]:
-    """Merge the brand's one-post complaints of its spans that nobody has acknowledged."""
+    """Merge the brand's one-post complaints of these spans that nobody has acknowledged.
+
+    Their posts came before what the burst's receivers were told up to: they arrive anew, or nobody would be told.
+    """
     held_already = {incident.id for incident in incidents.values()}
-    found = await records.lock_mergeable(connection, dialect, burst, skip=held_already)
+    found = await records.lock_mergeable(connection, dialect, burst.brand, held, skip=held_already)
     merged = []
     for incident in found:
         if may_merge(incident, burst):
             decision = Decision()
             merge(incident, burst, decision)
             merged.append((incident, decision))
+    if told_before:
+        await posts.arrive_again(connection, dialect, burst.brand, [incident.id for incident, _ in merged])
     return merged

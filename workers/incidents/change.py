@@ -31,7 +31,7 @@ async def acknowledge_by_hand(
     lease: timedelta = ACKNOWLEDGE,
 ) -> list[Incident]:
     """Take these incidents until the lease ends. Raises ConfigurationError for one that is not open."""
-    found = await _open_ones(connection, dialect, ids)
+    found = await _open_ones(connection, dialect, ids, policy)
     at = to_millis(now)
     until = at + milliseconds(lease)
     decided = [(i, acknowledge(i, actor, reason, until, policy, at)) for i in found]
@@ -62,14 +62,16 @@ async def run_timers(connection: AsyncConnection, dialect: str, policy: Policy, 
         text(f"SELECT id FROM incidents WHERE due_at <= :now ORDER BY due_at LIMIT :most{skip_locked}"),
         {"now": now, "most": TIMERS_AT_ONCE},
     )
-    found = await records.lock(connection, dialect, list(due.scalars()))
+    found = await records.lock(connection, dialect, list(due.scalars()), policy)
     decided: list[tuple[Incident, Decision]] = [(i, time_passed(i, policy, now)) for i in found.values()]
     await records.save(connection, dialect, decided, now)
     return list(found.values())
 
 
-async def _open_ones(connection: AsyncConnection, dialect: str, ids: Collection[str]) -> list[Incident]:
-    found = await records.lock(connection, dialect, ids)
+async def _open_ones(
+    connection: AsyncConnection, dialect: str, ids: Collection[str], policy: Policy | None = None
+) -> list[Incident]:
+    found = await records.lock(connection, dialect, ids, policy)
     faults = [f"{wanted}: no such incident; see `hikeshi incidents list`" for wanted in ids if wanted not in found]
     for incident in found.values():
         if incident.status == "merged":

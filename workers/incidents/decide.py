@@ -51,16 +51,18 @@ def posts_arrived(
     *,
     burst: Incident | None = None,
     flared: bool = False,
+    severity_before: int | None = None,
 ) -> Decision:
     """New posts and revisions have joined the incident (its counts are the caller's): what follows.
 
     `burst` is the brand's burst that is open, if any; `flared` says that this is a burst in which the rule holds again
-    after it had ended. The incident is changed in place.
+    after it had ended; `severity_before` that the caller has raised its severity already. The incident is changed in
+    place.
     """
     posts = [*new, *revised]
     decision = Decision(trace=next((post.trace for post in posts if post.trace), None))
     opened = incident.updated_at == 0
-    severity_before = incident.severity
+    severity_before = incident.severity if severity_before is None else severity_before
     _take_over(incident, posts, now)
     if opened:
         decision.events.append(Event("opened", _what(incident)))
@@ -69,10 +71,12 @@ def posts_arrived(
         decision.events.append(Event("severity_rose", rose))
     reopened = _leave_rest(incident, severity_before, decision)
     if incident.status == "merged":
-        if not incident.stands_alone:
+        burst_speaks = burst is not None and burst.id == incident.merged_into
+        if burst_speaks and not incident.stands_alone:
             return decision
-        incident.status, incident.merged_into, opened = "firing", None, True
-        decision.events.append(Event("unmerged", f"{_what(incident)}: somebody must see it by itself"))
+        why = f"{_what(incident)}: somebody must see it by itself" if burst_speaks else "the burst it was in is over"
+        incident.status, incident.merged_into, opened = "firing", None, not burst_speaks
+        decision.events.append(Event("unmerged", why))
     if opened and burst is not None and may_merge(incident, burst):
         merge(incident, burst, decision)
         return decision
@@ -163,14 +167,41 @@ def sent(incident: Incident, receiver: str, reason: Reason, policy: Policy, now:
     if waiting is not None and waiting.reason == "first":
         # Posts that came while the first was under way were scheduled as if nothing had been told.
         return Decision(notify=[Notify(receiver, "new_posts", now + milliseconds(pace.group_interval), "more posts")])
-    if waiting is not None or incident.status != "firing" or reason == "all_resolved":
+    if incident.status == "resolved" and reason != "all_resolved":
+        # It was resolved while this was under way, when nobody knew yet that this receiver would be told.
+        return Decision(notify=[Notify(receiver, "all_resolved", now, "resolved meanwhile")])
+    if waiting is not None or reason == "all_resolved":
         return Decision()
+    return ask_again(incident, receiver, policy, now)
+
+
+def ask_again(incident: Incident, receiver: str, policy: Policy, now: Millis) -> Decision:
+    """A receiver has been told, or could not be: unless somebody acknowledges it, it is tried again in a while."""
+    if incident.status != "firing" or receiver in incident.scheduled:
+        return Decision()
+    routed = route(policy, incident)
+    pace = routed.receivers.get(receiver, routed.first)
     why = f"nobody has acknowledged it for {pace.repeat_interval}"
     return Decision(notify=[Notify(receiver, "repeat", now + milliseconds(pace.repeat_interval), why)])
 
 
-def still_wanted(incident: Incident, reason: Reason) -> str | None:
+def receiver_gone(incident: Incident, receiver: str, policy: Policy, now: Millis) -> Decision:
+    """The file holds this receiver no more: what waits for it is cancelled, and whom the routes name now is told."""
+    why = f"{receiver} is no longer in routes.yaml"
+    decision = Decision(cancel={receiver: why}, withdraw={receiver: why}, events=[Event("receiver_gone", why)])
+    if incident.is_open:
+        unaware = [
+            name
+            for name in route(policy, incident).receivers
+            if not (name in incident.told or name in incident.scheduled or name in incident.frozen)
+        ]
+        decision.notify = [Notify(name, "first", now, f"in place of {receiver}") for name in unaware]
+    return decision
+
+
+def still_wanted(incident: Incident, receiver: str, reason: Reason, new_posts: int) -> str | None:
     """Looked at again when a scheduled notification comes due: None to send it, else why it is not sent any more."""
+    told = incident.told.get(receiver)
     if incident.status == "merged":
         return f"merged into {incident.merged_into}"
     if reason == "all_resolved":
@@ -179,7 +210,21 @@ def still_wanted(incident: Incident, reason: Reason) -> str | None:
         return "resolved"
     if reason == "repeat" and incident.status == "acknowledged":
         return f"acknowledged by {incident.acknowledged_by}"
+    if new_posts == 0 and reason in ("first", "new_posts"):
+        return "no post of it is left to tell"
+    if new_posts == 0 and reason == "severity_rose" and told is not None and told.severity >= incident.severity:
+        return "told of already"
     return None
+
+
+def told_as(incident: Incident, receiver: str, reason: Reason) -> Reason:
+    """The reason that a receiver is given, by what it has been told when the bytes are fixed."""
+    told = incident.told.get(receiver)
+    if told is None and reason != "all_resolved":
+        return "first"
+    if told is not None and (reason == "first" or (reason == "severity_rose" and told.severity >= incident.severity)):
+        return "new_posts"
+    return reason
 
 
 def next_due(incident: Incident, routed: Routed, now: Millis) -> Millis | None:

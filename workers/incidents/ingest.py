@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from config.brands import Brand, Burst
-from config.routes import Policy, Route
+from config.routes import Policy
 from schemas.mark import INFLUENCES, SEVERITIES, Mark
 from schemas.mention import Mention
 from workers.incidents import minutes, posts, records
@@ -70,11 +70,14 @@ class _Placed(NamedTuple):
 
 
 class _Batch(NamedTuple):
-    """The incidents that a batch touches, by key, and the posts that join each, by incident id."""
+    """What a batch touches: the latest incident of each key, all incidents by id, and the posts that join each."""
 
-    incidents: dict[str, Incident]
+    latest: dict[str, Incident]
+    by_id: dict[str, Incident]
     new: dict[str, list[Post]]
     revised: dict[str, list[Post]]
+    left: set[str]
+    """Incidents that a revision has taken a post from."""
 
 
 def context(dialect: str, policy: Policy, brands: Sequence[Brand], now: Millis) -> Context:
@@ -134,7 +137,7 @@ async def _store(
         for p in placed
         if (old := older.get((p.post.brand, p.post.id))) is not None and old.revision < p.post.revision
     ]
-    batch = await _incidents(connection, around, [p for p in placed if p.desk is not None])
+    batch = await _incidents(connection, around, placed)
     for p in fresh:
         if p.desk is not None:
             p.post.incident = _joined(batch, p, around).id
@@ -143,10 +146,9 @@ async def _store(
     for p in new:
         if p.post.incident is not None:
             batch.new[p.post.incident].append(p.post)
-    left = await _revise(connection, around, batch, revisions)
+    await _revise(connection, around, batch, revisions)
     await _count_spread(connection, dialect, new)
-    by_id = {incident.id: incident for incident in batch.incidents.values()}
-    await _count_members(connection, dialect, by_id, batch.new)
+    await _count_members(connection, dialect, batch.by_id, batch.new)
     counted = [p.post for p in new if not p.spread_only]
     became = [
         (p.post, old.kind)
@@ -160,21 +162,30 @@ async def _store(
         dialect,
         around.policy,
         around.rules,
-        batch.incidents,
+        batch.latest,
         complained,
         [*counted, *(post for post, _ in became)],
         around.now,
     )
-    for incident in by_id.values():
-        joined, revised = batch.new[incident.id], batch.revised[incident.id]
-        if joined or revised:
-            burst = bursts.get(incident.brand)
-            decided.append((incident, posts_arrived(incident, joined, revised, around.policy, around.now, burst=burst)))
     decided += [
-        (incident, resolve(incident, "hikeshi", "its only post moved to care", around.now)) for incident in left
+        (incident, decision)
+        for incident in batch.by_id.values()
+        if (decision := _decide(incident, batch, bursts.get(incident.brand), around)) is not None
     ]
     await records.save(connection, dialect, decided, around.now)
     return len(new), decided
+
+
+def _decide(incident: Incident, batch: _Batch, burst: Incident | None, around: Context) -> Decision | None:
+    """What follows for an incident of the batch; None where nothing has come of it."""
+    joined, revised = batch.new[incident.id], batch.revised[incident.id]
+    if joined or revised:
+        return posts_arrived(incident, joined, revised, around.policy, around.now, burst=burst)
+    if incident.id not in batch.left:
+        return None
+    if incident.post_count == 0 and incident.is_open:
+        return resolve(incident, "hikeshi", "its only post moved to care", around.now)
+    return Decision()
 
 
 def _place(arrival: Arrival, policy: Policy, first: dict[str, int]) -> _Placed:
@@ -211,23 +222,18 @@ def _place(arrival: Arrival, policy: Policy, first: dict[str, int]) -> _Placed:
 
 async def _incidents(connection: AsyncConnection, around: Context, placed: Sequence[_Placed]) -> _Batch:
     """Lock what the posts may join, in the order of keys: their roots' incidents and their brands' bursts."""
-    keys = {p.key for p in placed} | {burst_key(p.post.brand) for p in placed if p.desk == "care"}
-    found = await records.lock_latest(connection, around.dialect, keys)
-    if _asks_for_authors(around.policy.route):
-        by_id = {incident.id: incident for incident in found.values()}
-        await records.add_usernames(connection, around.dialect, by_id)
-    return _Batch(found, defaultdict(list), defaultdict(list))
-
-
-def _asks_for_authors(node: Route) -> bool:
-    return bool(node.match.author) or any(_asks_for_authors(child) for child in node.routes)
+    keys = {p.key for p in placed if p.desk is not None}
+    keys |= {burst_key(p.post.brand) for p in placed if p.desk == "care" or p.post.revision > 0}
+    found = await records.lock_latest(connection, around.dialect, keys, around.policy)
+    by_id = {incident.id: incident for incident in found.values()}
+    return _Batch(found, by_id, defaultdict(list), defaultdict(list), set())
 
 
 def _joined(batch: _Batch, placed: _Placed, around: Context) -> Incident:
     """The incident that a post joins: its root's, unless that was over for too long; then a new one with its key."""
     post, now = placed.post, around.now
-    incident = batch.incidents.get(placed.key)
-    if incident is not None and _is_over(incident, batch.incidents.get(burst_key(post.brand)), around):
+    incident = batch.latest.get(placed.key)
+    if incident is not None and _is_over(incident, batch.latest.get(burst_key(post.brand)), around):
         incident = None
     if incident is None:
         assert placed.desk is not None  # noqa: S101  only placed posts are asked for
@@ -236,7 +242,7 @@ def _joined(batch: _Batch, placed: _Placed, around: Context) -> Incident:
             severity=0, influence=0, status="firing", opened_at=now, updated_at=0, last_post_at=now,
             event_at=post.created_at, is_new=True,
         )  # fmt: skip
-        batch.incidents[placed.key] = incident
+        batch.latest[placed.key] = batch.by_id[incident.id] = incident
     return incident
 
 
@@ -254,34 +260,30 @@ def _is_over(incident: Incident, burst: Incident | None, around: Context) -> boo
 
 async def _revise(
     connection: AsyncConnection, around: Context, batch: _Batch, revisions: Sequence[tuple[_Placed, posts.Stored]]
-) -> list[Incident]:
-    """Replace revised posts; one moves only from none or voice to care. Returns incidents left without a post."""
+) -> None:
+    """Replace revised posts; one moves only from none or voice to care."""
     if not revisions:
-        return []
-    before = await records.lock(connection, around.dialect, {old.incident for _, old in revisions if old.incident})
-    for incident in batch.incidents.values():
-        before[incident.id] = incident
-    left: list[Incident] = []
+        return
+    before = {old.incident for _, old in revisions if old.incident} - set(batch.by_id)
+    batch.by_id.update(await records.lock(connection, around.dialect, before, around.policy))
     for p, old in revisions:
-        was = before.get(old.incident) if old.incident else None
+        was = batch.by_id.get(old.incident) if old.incident else None
+        p.post.created_at = old.created_at  # counted under its minute already
         if p.desk == "care" and (was is None or was.desk == "voice"):
             joined = _joined(batch, p, around)
             p.post.incident = joined.id
             batch.new[joined.id].append(p.post)
             if was is not None:
                 was.post_count -= 1
-                if was.post_count == 0 and was.is_open:
-                    left.append(was)
+                batch.left.add(was.id)
         elif was is not None:
             p.post.incident = was.id
-            batch.incidents.setdefault(was.key, was)
             batch.revised[was.id].append(p.post)
             if KIND_WEIGHT[p.post.kind] < KIND_WEIGHT[was.kind]:
                 p.post.reason = f"a {was.kind} before it was revised"
         elif p.desk is not None:
             p.post.reason = f"{p.post.reason}, but a revision moves a post to care alone"
     await posts.revise(connection, around.dialect, [p.post for p, _ in revisions], [p.body for p, _ in revisions])
-    return left
 
 
 async def _count_spread(connection: AsyncConnection, dialect: str, new: Sequence[_Placed]) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.mark import KINDS
 from workers.incidents.burst import MAX_AUTHORS_A_MINUTE, MINUTE_MS, Span
-from workers.incidents.model import Post
+from workers.incidents.model import Millis, Post
 from workers.store.bulk import Rows
 
 _HASH_DIGITS: Final = 8
@@ -68,19 +68,26 @@ async def count(
     return {brand: (known.get(brand, {}), minutes) for brand, minutes in touched.items()}
 
 
-async def complaints_in(connection: AsyncConnection, brand: str, spans: Sequence[Span]) -> int:
+async def complaints_in(connection: AsyncConnection, dialect: str, brand: str, spans: Sequence[Span]) -> int:
     """How many complaints have their `created_at` in the spans (which begin and end on whole minutes)."""
-    total = 0
-    for first, last in spans:
-        found = await connection.execute(
-            text(
-                "SELECT COALESCE(SUM(complaint), 0) FROM minutes "
-                "WHERE brand = :brand AND minute BETWEEN :first AND :last"
-            ),
-            {"brand": brand, "first": first // MINUTE_MS, "last": last // MINUTE_MS},
-        )
-        total += int(found.scalar_one())
-    return total
+    ranges = [(brand, first // MINUTE_MS, last // MINUTE_MS) for first, last in spans]
+    found = await connection.execute(
+        text(
+            f"SELECT COALESCE(SUM(minutes.complaint), 0) FROM {_RANGES.source(dialect)} "
+            "JOIN minutes ON minutes.brand = r.brand AND minutes.minute BETWEEN r.first AND r.last"
+        ),
+        _RANGES.bind(dialect, ranges),
+    )
+    return int(found.scalar_one())
+
+
+async def uncount(connection: AsyncConnection, brand: str, kind: str, created_at: Millis) -> None:
+    """A post was removed: its minute holds one less of its kind. Its author's hash stays: whose it is can't be told."""
+    column = kind if kind in _INDEX else "neutral"
+    await connection.execute(
+        text(f"UPDATE minutes SET {column} = {column} - 1 WHERE brand = :brand AND minute = :minute AND {column} > 0"),
+        {"brand": brand, "minute": created_at // MINUTE_MS},
+    )
 
 
 async def worst_in(connection: AsyncConnection, brand: str, span: Span) -> int:

@@ -66,6 +66,7 @@ class Told(msgspec.Struct):
 class Scheduled(msgspec.Struct):
     """A notification that is not frozen yet: there is at most one for each incident and receiver."""
 
+    id: str
     reason: Reason
     due_at: Millis
 
@@ -102,6 +103,8 @@ class Incident(msgspec.Struct, kw_only=True):
     scheduled: dict[str, Scheduled] = {}
     frozen: dict[str, Reason] = {}
     """Receivers with a notification whose bytes are fixed and whose delivery is not known yet."""
+    bundled: set[str] = set()
+    """Receivers for whom it goes with another incident's notification."""
     is_new: bool = False
     """Opened by this very transaction: it takes the place of what had its key before."""
     usernames: frozenset[str] = frozenset()

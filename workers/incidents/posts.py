@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from workers.incidents.model import Incident, Post
+from workers.incidents.model import Post
 from workers.store.bulk import Rows
 
 _POSTS = Rows.of(
@@ -18,6 +18,8 @@ _POSTS = Rows.of(
 )  # fmt: skip
 _BRANDS = Rows.of(brand="text", added="bigint")
 _KEYS = Rows.of(brand="text", id="text")
+_IDS = Rows.of(id="text")
+_ARRIVALS = Rows.of(id="text", arrival="bigint")
 _SPREAD = Rows.of(brand="text", root="text", retweets="integer", quotes="integer")
 _AUTHORS = Rows.of(incident="text", author="text", username="text")
 
@@ -36,6 +38,7 @@ class Stored(NamedTuple):
 
     revision: int
     kind: str
+    created_at: int
     incident: str | None
 
 
@@ -76,12 +79,12 @@ async def stored(connection: AsyncConnection, dialect: str, keys: Collection[Key
         return {}
     found = await connection.execute(
         text(
-            "SELECT posts.brand, posts.id, posts.revision, posts.kind, posts.incident FROM posts "
+            "SELECT posts.brand, posts.id, posts.revision, posts.kind, posts.created_at, posts.incident FROM posts "
             f"JOIN {_KEYS.source(dialect)} ON posts.brand = r.brand AND posts.id = r.id"
         ),
         _KEYS.bind(dialect, sorted(keys)),
     )
-    return {(row.brand, row.id): Stored(row.revision, row.kind, row.incident) for row in found}
+    return {(row.brand, row.id): Stored(row.revision, row.kind, row.created_at, row.incident) for row in found}
 
 
 async def revise(connection: AsyncConnection, dialect: str, posts: Sequence[Post], bodies: Sequence[str]) -> None:
@@ -142,10 +145,20 @@ async def add_authors(
     return added
 
 
-def recount(incidents: Mapping[str, Incident], posts: Sequence[Post], authors: Mapping[str, int]) -> None:
-    """Add the new posts and authors to their root incidents' counts."""
-    for post in posts:
-        if post.incident is not None:
-            incidents[post.incident].post_count += 1
-    for incident, added in authors.items():
-        incidents[incident].author_count += added
+async def arrive_again(connection: AsyncConnection, dialect: str, brand: str, incidents: Collection[str]) -> None:
+    """Give the posts of these incidents new arrival numbers: whoever was told up to now has not been told of them."""
+    found = await connection.execute(
+        text(f"SELECT id FROM posts WHERE incident IN (SELECT r.id FROM {_IDS.source(dialect)}) ORDER BY arrival"),
+        _IDS.bind(dialect, [(i,) for i in sorted(incidents)]),
+    )
+    ids = list(found.scalars())
+    if not ids:
+        return
+    first = (await lock_brands(connection, dialect, {brand: len(ids)}))[brand]
+    await connection.execute(
+        text(
+            f"UPDATE posts SET arrival = r.arrival FROM {_ARRIVALS.source(dialect)} "
+            "WHERE posts.brand = :brand AND posts.id = r.id"
+        ),
+        {"brand": brand, **_ARRIVALS.bind(dialect, [(i, first + n) for n, i in enumerate(ids)])},
+    )

@@ -1,14 +1,18 @@
 """Incidents in the store: read under their row locks, written back with what was decided, all in bulk."""
 
 import secrets
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from config.routes import Policy
+from workers.incidents import pending
+from workers.incidents.burst import Span
 from workers.incidents.model import Decision, Incident, Millis, Scheduled, Told, as_row
+from workers.incidents.routing import asks_for_authors
 from workers.store.bulk import Rows
 
 # Crockford's base 32 without letters that are mistaken for digits: ids that can be read out over a telephone.
@@ -16,6 +20,7 @@ _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _ID_LENGTH: Final = 10  # 50 bits: ten million incidents collide with a chance of 1 in 20
 
 _IDS = Rows.of(id="text")
+_SPANS = Rows.of(first="bigint", last="bigint")
 _INCIDENTS = Rows.of(
     id="text", key="text", scope="text", brand="text", desk="text", kind="text", severity="integer",
     influence="integer", status="text", opened_at="bigint", updated_at="bigint", last_post_at="bigint",
@@ -23,19 +28,6 @@ _INCIDENTS = Rows.of(
     post_count="integer", author_count="integer", langs="text", reasons="text", merged_into="text", spans="text",
     sample="boolean", due_at="bigint",
 )  # fmt: skip
-_EVENTS = Rows.of(incident="text", at="bigint", event="text", actor="text", reason="text")
-_OUTBOX = Rows.of(
-    id="text",
-    incident="text",
-    receiver="text",
-    reason="text",
-    why="text",
-    weight="integer",
-    now="bigint",
-    due="bigint",
-    trace="text",
-)
-_CANCELS = Rows.of(incident="text", receiver="text", now="bigint", detail="text")
 _KEPT: Final = {"id", "key", "scope", "brand", "desk", "opened_at"}  # never change once an incident is there
 
 
@@ -53,60 +45,73 @@ def new_id() -> str:
     return "".join(secrets.choice(_ALPHABET) for _ in range(_ID_LENGTH))
 
 
-def new_idempotency_key() -> str:
-    """32 hex digits (the contract allows 64 ASCII characters)."""
-    return secrets.token_hex(16)
-
-
 def reasons_of(body: str) -> list[str]:
     """The classifier's reasons in a stored post's body."""
     return _reasons.decode(body).reasons
 
 
-async def lock_latest(connection: AsyncConnection, dialect: str, keys: Collection[str]) -> dict[str, Incident]:
+async def lock_latest(
+    connection: AsyncConnection, dialect: str, keys: Collection[str], policy: Policy | None = None
+) -> dict[str, Incident]:
     """The latest incident of each key, locked in the order of keys, by key."""
-    found = await _select(connection, dialect, "key", "incidents.latest AND", keys)
+    found = await _select(connection, dialect, "key", "incidents.latest AND", keys, policy)
     return {incident.key: incident for incident in found}
 
 
-async def lock(connection: AsyncConnection, dialect: str, ids: Collection[str]) -> dict[str, Incident]:
-    """These incidents, locked in the order of keys, by id; one that is not there is left out."""
-    return {incident.id: incident for incident in await _select(connection, dialect, "id", "", ids)}
+async def lock(
+    connection: AsyncConnection, dialect: str, ids: Collection[str], policy: Policy | None = None
+) -> dict[str, Incident]:
+    """These incidents, locked in the order of keys, by id; one that is not there is left out.
+
+    Give the policy wherever the incident may be routed: routes that match on author need to know who wrote in it.
+    """
+    return {incident.id: incident for incident in await _select(connection, dialect, "id", "", ids, policy)}
 
 
 async def lock_mergeable(
-    connection: AsyncConnection, dialect: str, burst: Incident, skip: Collection[str]
+    connection: AsyncConnection, dialect: str, brand: str, spans: Sequence[Span], skip: Collection[str]
 ) -> list[Incident]:
-    """The brand's unacknowledged one-post complaints at the care desk within the burst's spans, locked."""
-    if not burst.spans:
+    """The brand's unacknowledged one-post complaints at the care desk whose post lies in these spans, locked."""
+    if not spans:
         return []
     found = await connection.execute(
         text(
-            "SELECT id FROM incidents WHERE brand = :brand AND status = 'firing' AND scope = 'root' AND desk = 'care' "
-            "AND kind = 'complaint' AND post_count = 1 AND event_at BETWEEN :first AND :last"
+            f"SELECT incidents.id FROM {_SPANS.source(dialect)} JOIN incidents ON incidents.brand = :brand "
+            "AND incidents.event_at BETWEEN r.first AND r.last WHERE incidents.status = 'firing' "
+            "AND incidents.scope = 'root' AND incidents.desk = 'care' AND incidents.kind = 'complaint' "
+            "AND incidents.post_count = 1"
         ),
-        {"brand": burst.brand, "first": burst.spans[0][0], "last": burst.spans[-1][1]},
+        {"brand": brand, **_SPANS.bind(dialect, spans)},
     )
-    ids = [row.id for row in found if row.id not in skip]
+    ids = {row.id for row in found} - set(skip)
     return list((await lock(connection, dialect, ids)).values())
 
 
 async def _select(
-    connection: AsyncConnection, dialect: str, column: str, condition: str, values: Collection[str]
+    connection: AsyncConnection,
+    dialect: str,
+    column: str,
+    condition: str,
+    values: Collection[str],
+    policy: Policy | None,
 ) -> list[Incident]:
     if not values:
         return []
     wanted = [(value,) for value in sorted(values)]
+    # The columns by name: a newer release, running beside this one, may have added some.
+    columns = ", ".join(f"incidents.{name}" for name, _ in _INCIDENTS.columns)
     found = await connection.execute(
         text(
-            f"SELECT incidents.* FROM incidents WHERE {condition} incidents.{column} IN "
+            f"SELECT {columns} FROM incidents WHERE {condition} incidents.{column} IN "
             f"(SELECT r.id FROM {_IDS.source(dialect)}) ORDER BY incidents.key, incidents.id{_for_update(dialect)}"
         ),
         _IDS.bind(dialect, wanted),
     )
-    incidents = [_from_row(row) for row in found]
-    await _add_told(connection, dialect, {incident.id: incident for incident in incidents})
-    return incidents
+    incidents = {row.id: _from_row(row) for row in found}
+    await _add_told(connection, dialect, incidents)
+    if policy is not None and asks_for_authors(policy):
+        await _add_usernames(connection, dialect, incidents)
+    return list(incidents.values())
 
 
 def _for_update(dialect: str) -> str:
@@ -115,7 +120,6 @@ def _for_update(dialect: str) -> str:
 
 def _from_row(row: Row[Any]) -> Incident:
     values = dict(row._mapping)
-    del values["latest"]
     values["langs"], values["reasons"] = _strings.decode(values["langs"]), _strings.decode(values["reasons"])
     values["spans"], values["sample"] = _spans.decode(values["spans"]), bool(values["sample"])
     return Incident(**values, told={}, scheduled={}, frozen={})
@@ -126,23 +130,25 @@ async def _add_told(connection: AsyncConnection, dialect: str, incidents: Mappin
         return
     ids = _IDS.bind(dialect, [(i,) for i in incidents])
     among = f"IN (SELECT r.id FROM {_IDS.source(dialect)})"
-    for row in await connection.execute(text(f"SELECT * FROM told WHERE incident {among}"), ids):
+    told = f"SELECT incident, receiver, told_at, arrival, severity FROM told WHERE incident {among}"
+    for row in await connection.execute(text(told), ids):
         incidents[row.incident].told[row.receiver] = Told(row.told_at, row.arrival, row.severity)
-    pending = (
-        "SELECT incident, receiver, reason, due_at, state FROM outbox "
-        f"WHERE state IN ('scheduled', 'frozen') AND incident {among}"
+    # The condition is that of the index `outbox_unfinished`, word for word: SQLite takes it for nothing less.
+    waiting = (
+        "SELECT id, incident, receiver, reason, due_at, state FROM outbox "
+        f"WHERE state IN ('scheduled', 'frozen', 'bundled') AND incident {among}"
     )
-    for row in await connection.execute(text(pending), ids):
-        if row.state == "frozen":
-            incidents[row.incident].frozen[row.receiver] = row.reason
+    for row in await connection.execute(text(waiting), ids):
+        incident = incidents[row.incident]
+        if row.state == "scheduled":
+            incident.scheduled[row.receiver] = Scheduled(row.id, row.reason, row.due_at)
+        elif row.state == "frozen":
+            incident.frozen[row.receiver] = row.reason
         else:
-            incidents[row.incident].scheduled[row.receiver] = Scheduled(row.reason, row.due_at)
+            incident.bundled.add(row.receiver)
 
 
-async def add_usernames(connection: AsyncConnection, dialect: str, incidents: Mapping[str, Incident]) -> None:
-    """For policies that match on author: who wrote in these incidents, as ids and lower-case names."""
-    if not incidents:
-        return
+async def _add_usernames(connection: AsyncConnection, dialect: str, incidents: Mapping[str, Incident]) -> None:
     found = await connection.execute(
         text(
             "SELECT incident, author, username FROM incident_authors "
@@ -180,65 +186,4 @@ async def save(
         ),
         _INCIDENTS.bind(dialect, rows),
     )
-    await save_decisions(connection, dialect, decided, now)
-
-
-async def save_decisions(
-    connection: AsyncConnection, dialect: str, decided: Sequence[tuple[Incident, Decision]], now: Millis
-) -> None:
-    """Write the timeline and schedule or cancel what was decided, where the incidents themselves did not change."""
-    await write_events(
-        connection,
-        dialect,
-        [(i.id, now, e.event, e.actor, e.reason) for i, decision in decided for e in decision.events],
-    )
-    await _cancel(
-        connection, dialect, "scheduled", [(i.id, r, now, why) for i, d in decided for r, why in d.cancel.items()]
-    )
-    await _cancel(
-        connection, dialect, "frozen", [(i.id, r, now, why) for i, d in decided for r, why in d.withdraw.items()]
-    )
-    await _schedule(connection, dialect, decided, now)
-
-
-async def write_events(connection: AsyncConnection, dialect: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Lines of timelines: incident, time, event, actor, reason."""
-    if rows:
-        await connection.execute(
-            text(f"INSERT INTO events ({_EVENTS.names}) SELECT {_EVENTS.names} FROM {_EVENTS.source(dialect)}"),
-            _EVENTS.bind(dialect, rows),
-        )
-
-
-async def _schedule(
-    connection: AsyncConnection, dialect: str, decided: Iterable[tuple[Incident, Decision]], now: Millis
-) -> None:
-    rows = [
-        (new_idempotency_key(), i.id, n.receiver, n.reason, n.why, i.severity, now, n.due_at, decision.trace)
-        for i, decision in decided
-        for n in decision.notify
-    ]
-    if rows:
-        await connection.execute(
-            text(
-                "INSERT INTO outbox (id, incident, receiver, reason, why, state, weight, created_at, first_due_at, "
-                "due_at, attempts, trace) SELECT r.id, r.incident, r.receiver, r.reason, r.why, 'scheduled', r.weight, "
-                f"r.now, r.due, r.due, 0, r.trace FROM {_OUTBOX.source(dialect)} WHERE true "
-                "ON CONFLICT (incident, receiver) WHERE state = 'scheduled' DO UPDATE SET reason = excluded.reason, "
-                "why = excluded.why, weight = excluded.weight, first_due_at = excluded.first_due_at, "
-                "due_at = excluded.due_at, trace = COALESCE(outbox.trace, excluded.trace)"
-            ),
-            _OUTBOX.bind(dialect, rows),
-        )
-
-
-async def _cancel(connection: AsyncConnection, dialect: str, state: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    if rows:
-        await connection.execute(
-            text(
-                f"UPDATE outbox SET state = 'cancelled', finished_at = r.now, detail = r.detail, body = NULL "
-                f"FROM {_CANCELS.source(dialect)} WHERE outbox.incident = r.incident AND outbox.receiver = r.receiver "
-                "AND outbox.state = :state"
-            ),
-            {**_CANCELS.bind(dialect, rows), "state": state},
-        )
+    await pending.save_decisions(connection, dialect, decided, now)

@@ -7,11 +7,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from workers.incidents import records
 from workers.incidents.decide import resolve
-from workers.incidents.model import Decision, Event, Incident, Millis
+from workers.incidents.minutes import complaints_in, uncount
+from workers.incidents.model import KIND_WEIGHT, Decision, Event, Incident, Millis, Notify, burst_key
 from workers.store.bulk import Rows
 
 _REMOVED = Rows.of(brand="text", id="text", now="bigint")
-_IDS = Rows.of(id="text", now="bigint")
 
 
 async def remove(
@@ -38,68 +38,73 @@ async def remove(
         _REMOVED.bind(dialect, rows),
     )
     removed = gone.all()
+    counted = [row for row in removed if row.kind == "complaint" and row.incident is not None]
+    for row in counted:
+        await uncount(connection, row.brand, row.kind, row.created_at)
     lost = [row.incident for row in removed if row.incident is not None]
-    brands = {row.brand for row in removed if row.kind == "complaint"}
-    bursts = await _bursts_of(connection, brands)
+    bursts = await _bursts_of(connection, {row.brand for row in counted})
     incidents = await records.lock(connection, dialect, {*lost, *bursts})
-    decided: list[tuple[Incident, Decision]] = [
-        (incident, await _without(connection, incident, lost.count(incident.id), now))
-        for incident in incidents.values()
-    ]
+    decided: list[tuple[Incident, Decision]] = []
+    for incident in incidents.values():
+        decision = Decision()
+        if incident.scope == "burst":
+            incident.post_count = await complaints_in(connection, dialect, incident.brand, incident.spans)
+        else:
+            decision = await _without(connection, incident, lost.count(incident.id), now)
+        await _thaw(connection, incident, decision, now)
+        decided.append((incident, decision))
     await records.save(connection, dialect, decided, now)
-    refrozen = await _thaw(connection, dialect, list(incidents), now)
-    return [*(n.due_at for _, decision in decided for n in decision.notify), *([now] if refrozen else [])]
+    return [notify.due_at for _, decision in decided for notify in decision.notify]
 
 
 async def _bursts_of(connection: AsyncConnection, brands: set[str]) -> list[str]:
     found: list[str] = []
     for brand in sorted(brands):
         rows = await connection.execute(
-            text("SELECT id FROM incidents WHERE brand = :brand AND scope = 'burst' AND status <> 'resolved'"),
-            {"brand": brand},
+            text("SELECT id FROM incidents WHERE key = :key AND latest"), {"key": burst_key(brand)}
         )
         found += rows.scalars()
     return found
 
 
 async def _without(connection: AsyncConnection, incident: Incident, lost: int, now: Millis) -> Decision:
-    """The incident after it has lost so many of its own posts (none for a burst): its reasons may quote them."""
-    if incident.scope == "burst" or not lost:
-        return Decision()
-    incident.post_count = max(0, incident.post_count - lost)
-    rest = await connection.execute(
-        text("SELECT body FROM posts WHERE incident = :incident ORDER BY severity DESC, arrival LIMIT 1"),
+    """A root incident after it has lost so many of its posts: its counts, kind and reasons are those of the rest."""
+    await connection.execute(
+        text(
+            "DELETE FROM incident_authors WHERE incident = :incident AND NOT EXISTS (SELECT 1 FROM posts "
+            "WHERE posts.incident = :incident AND posts.author = incident_authors.author)"
+        ),
         {"incident": incident.id},
     )
-    body = rest.scalar()
-    incident.reasons = records.reasons_of(body) if body is not None else []
-    if body is None and incident.is_open:
+    authors = await connection.execute(
+        text("SELECT COUNT(*) FROM incident_authors WHERE incident = :incident"), {"incident": incident.id}
+    )
+    incident.author_count = int(authors.scalar_one())
+    incident.post_count = max(0, incident.post_count - lost)
+    rest = await connection.execute(
+        text("SELECT kind, body FROM posts WHERE incident = :incident ORDER BY severity DESC, arrival"),
+        {"incident": incident.id},
+    )
+    found = rest.all()
+    incident.reasons = records.reasons_of(found[0].body) if found else []
+    incident.kind = max((row.kind for row in found), key=KIND_WEIGHT.__getitem__, default=incident.kind)
+    if not found and incident.is_open:
         return resolve(incident, "hikeshi", "its only post was removed", now)
     return Decision(events=[Event("post_removed", f"{lost} removed at the source or by hand")])
 
 
-async def _thaw(connection: AsyncConnection, dialect: str, incidents: Sequence[str], now: Millis) -> int:
-    """Cancel frozen notifications of these incidents (their bytes hold the text); schedule them anew."""
-    if not incidents:
-        return 0
-    among = f"IN (SELECT r.id FROM {_IDS.source(dialect)})"
-    bound = _IDS.bind(dialect, [(i, now) for i in incidents])
-    found = await connection.execute(
+async def _thaw(connection: AsyncConnection, incident: Incident, decision: Decision, now: Millis) -> None:
+    """What is frozen holds the text: it is withdrawn, and made anew without it. A dead letter only loses its text."""
+    why = "a post of it was removed"
+    for receiver, reason in incident.frozen.items():
+        decision.withdraw.setdefault(receiver, why)
+        decided_already = any(notify.receiver == receiver for notify in decision.notify)
+        if incident.is_open and receiver not in incident.scheduled and not decided_already:
+            decision.notify.append(Notify(receiver, reason, now, why))
+    await connection.execute(
         text(
-            "UPDATE outbox SET state = 'cancelled', body = NULL, finished_at = :at, "
-            f"detail = 'a post of it was removed' WHERE state IN ('frozen', 'failed') AND incident {among} "
-            "RETURNING incident, receiver, reason, why, weight"
+            "UPDATE outbox SET state = 'cancelled', body = NULL, detail = :why "
+            "WHERE state = 'failed' AND incident = :incident"
         ),
-        {**bound, "at": now},
+        {"incident": incident.id, "why": why},
     )
-    cancelled = found.all()
-    for row in cancelled:
-        await connection.execute(
-            text(
-                "INSERT INTO outbox (id, incident, receiver, reason, why, state, weight, created_at, first_due_at, "
-                "due_at, attempts) VALUES (:id, :incident, :receiver, :reason, :why, 'scheduled', :weight, :now, :now, "
-                ":now, 0) ON CONFLICT (incident, receiver) WHERE state = 'scheduled' DO NOTHING"
-            ),
-            {**row._mapping, "id": records.new_idempotency_key(), "now": now},
-        )
-    return len(cancelled)

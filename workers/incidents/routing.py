@@ -24,6 +24,15 @@ def route(policy: Policy, incident: Incident) -> Routed:
     return Routed(matched[0], receivers)
 
 
+def asks_for_authors(policy: Policy) -> bool:
+    """Whether any route matches on author: only then is it looked up who wrote in an incident."""
+    return _asks_for_authors(policy.route)
+
+
+def _asks_for_authors(node: Route) -> bool:
+    return bool(node.match.author) or any(_asks_for_authors(child) for child in node.routes)
+
+
 def names_influence(policy: Policy, influence: int) -> bool:
     """Whether a child route names this influence: only then do neutral and promotion posts open an incident."""
     return influence > 0 and _names(policy.route.routes, INFLUENCES[influence])

@@ -10,6 +10,7 @@ from sqlalchemy import Row, text
 from schemas.mark import INFLUENCES, SEVERITIES
 from schemas.mention import rfc3339
 from workers.store.bulk import Rows
+from workers.store.membership import belonging_to
 from workers.store.store import Store
 
 _NO_LIMIT: Final = 2**62
@@ -50,7 +51,8 @@ async def incident_details(store: Store, ids: Collection[str]) -> list[dict[str,
             row = (await connection.execute(text("SELECT * FROM incidents WHERE id = :id"), {"id": wanted})).first()
             if row is None:
                 continue
-            condition, values = _posts_of(row)
+            spans = msgspec.json.decode(row.spans, type=list[tuple[int, int]])
+            condition, values = belonging_to(store.dialect, row.scope, row.id, row.brand, spans)
             shown = await connection.execute(
                 text(
                     "SELECT id, revision, brand, kind, severity, influence, lang, created_at, incident, reason, body "
@@ -125,17 +127,6 @@ async def _settle(store: Store, ids: Collection[str], change: str, now: datetime
             {**_IDS.bind(store.dialect, [(i,) for i in sorted(set(ids))]), "now": round(now.timestamp() * 1000)},
         )
         return done.rowcount
-
-
-def _posts_of(incident: Row[Any]) -> tuple[str, dict[str, Any]]:
-    if incident.scope == "root":
-        return "incident = :incident", {"incident": incident.id}
-    spans = msgspec.json.decode(incident.spans, type=list[tuple[int, int]])
-    values: dict[str, Any] = {"brand": incident.brand}
-    for i, (first, last) in enumerate(spans):
-        values |= {f"first{i}": first, f"last{i}": last}
-    among = " OR ".join(f"created_at BETWEEN :first{i} AND :last{i}" for i in range(len(spans)))
-    return f"brand = :brand AND kind = 'complaint' AND ({among})", values
 
 
 def _post(row: Row[Any]) -> dict[str, Any]:

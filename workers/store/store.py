@@ -4,25 +4,26 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-from sqlalchemy import event, text
+from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from schemas.errors import ConfigurationError, HikeshiError, StopError, UnavailableError
+from schemas.errors import ConfigurationError, HikeshiError, RejectedError, StopError, UnavailableError
 
 CONNECT_SECONDS: Final = 5.0
 # A statement of ours takes milliseconds; one that takes longer than this waits for a lock or a dead server.
 STATEMENT_SECONDS: Final = 30.0
 SQLITE_BUSY_SECONDS: Final = 10.0  # another process (the command line) holds the write lock for so long at most
 
-_CONNECTION_LOST: Final = ("08", "57P", "53", "40")  # SQLSTATE classes: connection, shutdown, resources, retry
+# SQLSTATE classes: connection, shutdown, resources, retry; a plan older than a migration; a standby that takes over.
+_CONNECTION_LOST: Final = ("08", "57P", "53", "40", "0A000", "25006")
+# A value that the database can't hold, a statement too large, the same row twice: something in the data is at fault.
+_REFUSED: Final = ("22", "54", "21")
 
 
 class Store:
@@ -55,23 +56,16 @@ class Store:
         async with _translated(), self._reading.connect() as connection:
             yield connection
 
-    async def erase_traces(self) -> None:
-        """After a removal: take the old pages out of SQLite's write-ahead log too, so that no file holds them."""
-        if self.dialect == "sqlite":
-            async with _translated(), self._reading.connect() as connection:
-                await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    async def erase_traces(self) -> bool:
+        """After a removal: take the old pages out of SQLite's write-ahead log too, so that no file holds them.
 
-    async def report_worker(self, worker_id: str, stage: str, state: dict[str, Any]) -> None:
-        """Keep what a worker says of itself, for `hikeshi status`; replaces what it said before."""
-        now = round(datetime.now(UTC).timestamp() * 1000)
-        async with self.write() as connection:
-            await connection.execute(
-                text(
-                    "INSERT INTO worker_reports (worker, stage, seen_at, state) VALUES (:worker, :stage, :now, :state) "
-                    "ON CONFLICT (worker) DO UPDATE SET seen_at = excluded.seen_at, state = excluded.state"
-                ),
-                {"worker": worker_id, "stage": stage, "now": now, "state": msgspec.json.encode(state).decode()},
-            )
+        False while a reader is in the way: call it again.
+        """
+        if self.dialect != "sqlite":
+            return True
+        async with _translated(), self._reading.connect() as connection:
+            done = await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            return not done.one()[0]  # whether it was busy
 
     async def close(self) -> None:
         """Close all connections."""
@@ -150,6 +144,8 @@ def _translate(error: DBAPIError) -> HikeshiError | DBAPIError:
         return StopError(f"the store's disk is full or broken ({text}); free space, then start again: nothing is lost")
     if state.startswith(_CONNECTION_LOST) or error.connection_invalidated or isinstance(error, InterfaceError):
         return UnavailableError(f"the store is away: {text}")
+    if state.startswith(_REFUSED) or isinstance(cause, sqlite3.DataError | OverflowError):
+        return RejectedError(f"the store refuses it: {text}")
     if isinstance(cause, sqlite3.OperationalError) and ("locked" in text or "busy" in text or "unable to open" in text):
         return UnavailableError(f"the store is busy: {text}")
     if isinstance(cause, OSError | TimeoutError):

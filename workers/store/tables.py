@@ -170,6 +170,7 @@ outbox = Table(
     Column("due_at", BigInteger, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("frozen_at", BigInteger),
+    Column("refused_since", BigInteger),  # since when every attempt was answered 401, 403 or 404
     Column("finished_at", BigInteger),
     Column("body", Text),
     Column("language", Text),  # of its route when it was frozen
@@ -185,8 +186,7 @@ outbox = Table(
           sqlite_where=text("state = 'scheduled'")),
     Index("outbox_unfinished", "incident", postgresql_where=text("state IN ('scheduled', 'frozen', 'bundled')"),
           sqlite_where=text("state IN ('scheduled', 'frozen', 'bundled')")),
-    Index("outbox_next", "receiver", text("weight DESC"), "first_due_at", "id",
-          postgresql_where=text("state IN ('scheduled', 'frozen')"),
+    Index("outbox_next", "receiver", "due_at", postgresql_where=text("state IN ('scheduled', 'frozen')"),
           sqlite_where=text("state IN ('scheduled', 'frozen')")),
     Index("outbox_bundled", "carrier", postgresql_where=text("state = 'bundled'"),
           sqlite_where=text("state = 'bundled'")),

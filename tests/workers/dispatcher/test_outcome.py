@@ -25,30 +25,34 @@ def test_classes_of_failure(status: int, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("result", "attempts", "since", "state", "due"),
+    ("result", "attempts", "frozen_at", "refused_since", "state", "due"),
     [
-        (Result("delivered"), 1, 0, "sent", None),
-        (Result("client"), 1, 0, "failed", None),
-        (Result("server"), 1, 0, "frozen", 1_000),  # the first within 2 s
-        (Result("server"), 50, 0, "frozen", 60_000),  # then at most 60 s apart
-        (Result("timed_out"), 3, 0, "frozen", 4_000),
-        (Result("server"), 50, -GIVE_UP_MS, "failed", None),
-        (Result("server"), 50, 1 - GIVE_UP_MS, "frozen", 60_000),
-        (Result("auth"), 5, -9 * MINUTE, "frozen", 16_000),
-        (Result("auth"), 5, -10 * MINUTE, "failed", None),
-        (Result("rate_limited", "", 90.0), 1, 0, "frozen", 90_000),
-        (Result("rate_limited", "", 86_400.0), 1, 0, "frozen", 3_600_000),  # an hour at most
-        (Result("rate_limited"), 1, 0, "frozen", 1_000),
-        (Result("server", "", 7.0), 1, 0, "frozen", 7_000),
-        (Result("gone"), 1, 0, "frozen", 60_000),
+        (Result("delivered"), 1, 0, None, "sent", None),
+        (Result("client"), 1, 0, None, "failed", None),
+        (Result("server"), 1, 0, None, "frozen", 1_000),  # the first within 2 s
+        (Result("server"), 50, 0, None, "frozen", 60_000),  # then at most 60 s apart
+        (Result("timed_out"), 3, 0, None, "frozen", 4_000),
+        (Result("server"), 50, -GIVE_UP_MS, None, "failed", None),
+        (Result("server"), 50, 1 - GIVE_UP_MS, None, "frozen", 60_000),
+        (Result("auth"), 5, -9 * MINUTE, -9 * MINUTE, "frozen", 16_000),
+        (Result("auth"), 5, -10 * MINUTE, -10 * MINUTE, "failed", None),
+        (Result("auth"), 5, -60 * MINUTE, None, "frozen", 16_000),  # the first refusal after an hour of something else
+        (Result("rate_limited", "", 90.0), 1, 0, None, "frozen", 90_000),
+        (Result("rate_limited", "", 86_400.0), 1, 0, None, "frozen", 3_600_000),  # an hour at most
+        (Result("rate_limited"), 1, 0, None, "frozen", 1_000),
+        (Result("server", "", 7.0), 1, 0, None, "frozen", 7_000),
+        (Result("gone"), 1, 0, None, "frozen", 60_000),
     ],
 )
-def test_next_step(result: Result, attempts: int, since: int, state: str, due: int | None) -> None:
-    then = next_step(result, attempts, 0, since, 0, jitter=1.0)
+def test_next_step(
+    result: Result, attempts: int, frozen_at: int, refused_since: int | None, state: str, due: int | None
+) -> None:
+    then = next_step(result, attempts, 0, frozen_at, refused_since, 0, jitter=1.0)
     assert then.state == state
     if due is not None:
         assert then.due_at == due
     assert then.switch_off == (result.kind == "gone")
+    assert (then.refused_since is not None) == (result.kind == "auth" and state == "frozen")
 
 
 @pytest.mark.parametrize(

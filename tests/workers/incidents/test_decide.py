@@ -57,9 +57,9 @@ def told(at: int = 0, severity: str = "medium") -> dict[str, Told]:
     [
         ({"updated_at": 0}, post(), 0, [("desk", "first", 30 * SECOND)]),
         ({"updated_at": 0}, post("critical"), 0, [("desk", "first", 0)]),  # critical skips group_wait
-        ({"scheduled": {"desk": Scheduled("first", T0 + 30 * SECOND)}}, post(), 5 * SECOND, []),  # it waits already
+        ({"scheduled": {"desk": Scheduled("n", "first", T0 + 30 * SECOND)}}, post(), 5 * SECOND, []),  # it waits
         (
-            {"scheduled": {"desk": Scheduled("first", T0 + 30 * SECOND)}},
+            {"scheduled": {"desk": Scheduled("n", "first", T0 + 30 * SECOND)}},
             post("critical"),
             5 * SECOND,
             [("desk", "first", 5 * SECOND)],
@@ -68,13 +68,13 @@ def told(at: int = 0, severity: str = "medium") -> dict[str, Told]:
         ({"told": told()}, post(), HOUR, [("desk", "new_posts", HOUR)]),  # the interval is long over
         ({"told": told()}, post("high"), MINUTE, [("desk", "severity_rose", MINUTE)]),
         (
-            {"told": told(), "scheduled": {"desk": Scheduled("repeat", T0 + 4 * HOUR)}},
+            {"told": told(), "scheduled": {"desk": Scheduled("n", "repeat", T0 + 4 * HOUR)}},
             post(),
             MINUTE,
             [("desk", "new_posts", 5 * MINUTE)],
         ),
         (
-            {"told": told(), "scheduled": {"desk": Scheduled("new_posts", T0 + 5 * MINUTE)}},
+            {"told": told(), "scheduled": {"desk": Scheduled("n", "new_posts", T0 + 5 * MINUTE)}},
             post("high"),
             MINUTE,
             [("desk", "severity_rose", MINUTE)],
@@ -82,7 +82,7 @@ def told(at: int = 0, severity: str = "medium") -> dict[str, Told]:
         ({"told": told(), "status": "resolved", "resolved_at": T0}, post(), HOUR, [("desk", "new_posts", HOUR)]),
         (
             {"told": told(), "status": "resolved", "resolved_at": T0,
-             "scheduled": {"desk": Scheduled("all_resolved", T0)}},
+             "scheduled": {"desk": Scheduled("n", "all_resolved", T0)}},
             post(),
             SECOND,
             [("desk", "new_posts", SECOND)],
@@ -93,13 +93,22 @@ def told(at: int = 0, severity: str = "medium") -> dict[str, Told]:
             MINUTE,
             [("desk", "new_posts", 5 * MINUTE)],
         ),
-        ({"status": "merged", "merged_into": "b"}, post(), MINUTE, []),
-        ({"status": "merged", "merged_into": "b"}, post("critical"), MINUTE, [("desk", "first", MINUTE)]),
+        # its burst is over: it is seen by itself again
+        ({"status": "merged", "merged_into": "b"}, post(), MINUTE, [("desk", "first", MINUTE + 30 * SECOND)]),
         ({"scope": "burst", "updated_at": 0}, post(), 0, [("desk", "first", 0)]),
     ],
 )  # fmt: skip
 def test_posts_arrive(before: dict[str, Any], arrives: Post, at: int, want: list[tuple[str, str, int]]) -> None:
     assert wanted(posts_arrived(incident(**before), [arrives], [], policy(), T0 + at)) == want
+
+
+@pytest.mark.parametrize(("severity", "tells"), [("medium", False), ("critical", True)])
+def test_while_its_burst_is_open_a_merged_one_stays_merged_unless_it_turns_critical(severity: str, tells: bool) -> None:
+    one = incident(status="merged", merged_into="b")
+    burst = incident(id="b", scope="burst", spans=[(T0, T0)])
+    decision = posts_arrived(one, [post(severity)], [], policy(), T0 + MINUTE, burst=burst)
+    assert wanted(decision) == ([("desk", "first", MINUTE)] if tells else [])
+    assert one.status == ("firing" if tells else "merged")
 
 
 def test_a_higher_severity_ends_an_acknowledgement() -> None:
@@ -119,7 +128,7 @@ def test_routed_anew_when_the_severity_rises_and_who_was_told_stays() -> None:
 
 def test_routed_anew_before_anybody_was_told_leaves_the_old_route() -> None:
     pager = Route(("pager",), match=Match(severity=frozenset({"high"})))
-    one = incident(severity="low", scheduled={"desk": Scheduled("first", T0 + 30 * SECOND)})
+    one = incident(severity="low", scheduled={"desk": Scheduled("n", "first", T0 + 30 * SECOND)})
     decision = posts_arrived(one, [post("high")], [], policy(receivers=("desk",), routes=(pager,)), T0 + SECOND)
     assert wanted(decision) == [("pager", "first", 31 * SECOND)]
     assert "no route" in decision.cancel["desk"]
@@ -145,7 +154,7 @@ def test_what_goes_into_a_burst(changed: dict[str, Any], merges: bool) -> None:
 
 
 def test_merging_cancels_what_was_pending_with_the_reason() -> None:
-    one = incident(scheduled={"desk": Scheduled("first", T0)}, frozen={"mail": "first"})
+    one = incident(scheduled={"desk": Scheduled("n", "first", T0)}, frozen={"mail": "first"})
     decision = Decision()
     merge(one, incident(id="b", scope="burst"), decision)
     assert (one.status, one.merged_into) == ("merged", "b")
@@ -156,7 +165,8 @@ def test_merging_cancels_what_was_pending_with_the_reason() -> None:
 class TestAcknowledge:
     def test_cancels_repeats_and_makes_frozen_ones_anew(self) -> None:
         one = incident(
-            told=told(), scheduled={"desk": Scheduled("repeat", T0 + HOUR), "mail": Scheduled("first", T0 + SECOND)},
+            told=told(),
+            scheduled={"desk": Scheduled("n", "repeat", T0 + HOUR), "mail": Scheduled("m", "first", T0 + SECOND)},
             frozen={"chat": "new_posts"},
         )  # fmt: skip
         decision = acknowledge(one, "mika", "", T0 + HOUR, policy(), T0 + MINUTE)
@@ -177,7 +187,9 @@ class TestAcknowledge:
 
 class TestResolve:
     def test_everybody_who_was_told_is_told_so_and_nobody_else(self) -> None:
-        one = incident(told=told(), scheduled={"desk": Scheduled("repeat", T0), "mail": Scheduled("first", T0)})
+        one = incident(
+            told=told(), scheduled={"desk": Scheduled("n", "repeat", T0), "mail": Scheduled("n", "first", T0)}
+        )
         decision = resolve(one, "mika", "answered", T0 + HOUR)
         assert wanted(decision) == [("desk", "all_resolved", HOUR)]
         assert list(decision.cancel) == ["mail"]
@@ -201,9 +213,10 @@ class TestResolve:
         ({}, "first", [("desk", "repeat", 4 * HOUR)]),
         ({"status": "acknowledged"}, "first", []),
         ({"status": "resolved"}, "all_resolved", []),
-        ({"scheduled": {"desk": Scheduled("new_posts", T0 + MINUTE)}}, "first", []),
+        ({"status": "resolved"}, "first", [("desk", "all_resolved", 0)]),  # resolved while it was under way
+        ({"scheduled": {"desk": Scheduled("n", "new_posts", T0 + MINUTE)}}, "first", []),
         # posts that came while the first was under way
-        ({"scheduled": {"desk": Scheduled("first", T0)}}, "first", [("desk", "new_posts", 5 * MINUTE)]),
+        ({"scheduled": {"desk": Scheduled("n", "first", T0)}}, "first", [("desk", "new_posts", 5 * MINUTE)]),
     ],
 )
 def test_what_follows_a_delivery(changed: dict[str, Any], reason: Any, want: list[tuple[str, str, int]]) -> None:
@@ -211,15 +224,17 @@ def test_what_follows_a_delivery(changed: dict[str, Any], reason: Any, want: lis
 
 
 @pytest.mark.parametrize(
-    ("status", "reason", "still"),
+    ("status", "reason", "new_posts", "still"),
     [
-        ("firing", "first", True), ("merged", "first", False), ("resolved", "new_posts", False),
-        ("resolved", "all_resolved", True), ("firing", "all_resolved", False), ("acknowledged", "repeat", False),
-        ("acknowledged", "new_posts", True),
+        ("firing", "first", 1, True), ("firing", "first", 0, False), ("merged", "first", 1, False),
+        ("resolved", "new_posts", 1, False), ("resolved", "all_resolved", 0, True),
+        ("firing", "all_resolved", 0, False), ("acknowledged", "repeat", 0, False), ("firing", "repeat", 0, True),
+        ("acknowledged", "new_posts", 1, True), ("firing", "severity_rose", 0, False),
     ],
 )  # fmt: skip
-def test_looked_at_again_when_due(status: str, reason: Any, still: bool) -> None:
-    assert (still_wanted(incident(status=status), reason) is None) is still
+def test_looked_at_again_when_due(status: str, reason: Any, new_posts: int, still: bool) -> None:
+    one = incident(status=status, told=told(severity="high"))
+    assert (still_wanted(one, "desk", reason, new_posts) is None) is still
 
 
 def test_every_notification_says_why() -> None:

@@ -19,10 +19,8 @@ async def test_twice_is_once(store: Store) -> None:
     await check_shape(store)
 
 
-@pytest.mark.filterwarnings("ignore:autogenerate skipping")
 async def test_the_migrations_give_the_tables_of_the_code(store: Store) -> None:
-    """What a worker's statements are written against is what `init` makes. (Alembic can't read back SQLite's index
-    over an expression: `outbox_next` is compared on PostgreSQL alone.)"""
+    """What a worker's statements are written against is what `init` makes."""
     from alembic.autogenerate import compare_metadata
     from alembic.runtime.migration import MigrationContext
 
@@ -30,8 +28,7 @@ async def test_the_migrations_give_the_tables_of_the_code(store: Store) -> None:
         differences = await connection.run_sync(
             lambda c: compare_metadata(MigrationContext.configure(c, opts={"compare_type": False}), metadata)
         )
-    unread = {"outbox_next"} if store.dialect == "sqlite" else set()
-    assert [d for d in differences if getattr(d[1], "name", None) not in unread] == []
+    assert differences == []
 
 
 async def test_a_worker_waits_for_init(tmp_path: Path) -> None:

@@ -127,6 +127,7 @@ def upgrade() -> None:
         sa.Column("due_at", sa.BigInteger(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("frozen_at", sa.BigInteger(), nullable=True),
+        sa.Column("refused_since", sa.BigInteger(), nullable=True),
         sa.Column("finished_at", sa.BigInteger(), nullable=True),
         sa.Column("body", sa.Text(), nullable=True),
         sa.Column("language", sa.Text(), nullable=True),
@@ -165,7 +166,7 @@ def upgrade() -> None:
     op.create_index(
         "outbox_next",
         "outbox",
-        ["receiver", sa.text("weight DESC"), "first_due_at", "id"],
+        ["receiver", "due_at"],
         unique=False,
         postgresql_where=sa.text("state IN ('scheduled', 'frozen')"),
         sqlite_where=sa.text("state IN ('scheduled', 'frozen')"),

@@ -1,0 +1,140 @@
+"""Freezing: a notification's bytes are fixed under its incidents' locks, before the first attempt to send it."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from config.routes import Policy
+from workers.dispatcher.outbox import Due, Frozen, Style, Tells, read_frozen
+from workers.dispatcher.payload import MAX_POSTS, ShownPost, notification, shown_post
+from workers.incidents import pending, records
+from workers.incidents.decide import ask_again, still_wanted, told_as
+from workers.incidents.model import Decision, Incident, Millis, Reason
+from workers.incidents.routing import route
+from workers.store.bulk import Rows
+from workers.store.membership import belonging_to
+
+_BUNDLED = Rows.of(id="text")
+
+
+class _Wanted(NamedTuple):
+    """A notification that is still wanted: its new posts to show, how many there are, the last arrival of them."""
+
+    id: str
+    incident: Incident
+    reason: Reason
+    posts: list[ShownPost]
+    new_posts: int
+    arrival: int
+
+
+async def freeze(
+    connection: AsyncConnection,
+    dialect: str,
+    policy: Policy,
+    zones: Mapping[str, str],
+    receiver: str,
+    dues: Sequence[Due],
+    now: Millis,
+) -> Frozen | None:
+    """Fix the bytes of the first notification, with the others bundled into it; None when none is wanted any more.
+
+    What is frozen already is returned as it is: the same key never has two bodies. `zones`: the brands' time zones.
+    """
+    if dues[0].state == "frozen":
+        return await read_frozen(connection, dues[0].id)
+    incidents = await records.lock(connection, dialect, {due.incident for due in dues}, policy)
+    wanted: list[_Wanted] = []
+    unwanted: list[tuple[Incident, Decision]] = []
+    for due in dues:
+        incident = incidents.get(due.incident)
+        # What was read before the lock may have been cancelled, or scheduled anew for something else.
+        scheduled = incident.scheduled.get(receiver) if incident is not None else None
+        if incident is None or scheduled is None or scheduled.id != due.id or scheduled.due_at > now:
+            continue
+        told = incident.told.get(receiver)
+        since = told.arrival if told else -1
+        most = MAX_POSTS if not wanted else 1
+        posts, count, arrival = await _new_posts(connection, dialect, incident, since, most)
+        why_not = still_wanted(incident, receiver, scheduled.reason, count)
+        if why_not is None:
+            reason = told_as(incident, receiver, scheduled.reason)
+            wanted.append(_Wanted(due.id, incident, reason, posts, count, max(arrival, since)))
+            continue
+        del incident.scheduled[receiver]
+        decision = ask_again(incident, receiver, policy, now) if told else Decision()
+        decision.cancel[receiver] = why_not
+        unwanted.append((incident, decision))
+    await pending.save_decisions(connection, dialect, unwanted, now)
+    if not wanted:
+        return None
+    trace = next(due.trace for due in dues if due.id == wanted[0].id)
+    return await _write(
+        connection, dialect, receiver, wanted, _style(policy, zones, wanted[0].incident, receiver), trace, now
+    )
+
+
+def _style(policy: Policy, zones: Mapping[str, str], incident: Incident, receiver: str) -> Style:
+    """As the incident's route says; a route that says nothing of a zone has the times where the brand's people are."""
+    routed = route(policy, incident)
+    pace = routed.receivers.get(receiver, routed.first)
+    return Style(pace.language, pace.timezone if pace.timezone != "UTC" else zones.get(incident.brand, "UTC"))
+
+
+async def _write(
+    connection: AsyncConnection,
+    dialect: str,
+    receiver: str,
+    wanted: list[_Wanted],
+    style: Style,
+    trace: str | None,
+    now: Millis,
+) -> Frozen:
+    main = wanted[0]
+    others = {other.incident.id: other.new_posts for other in wanted[1:]}
+    body = notification(main.incident, main.reason, receiver, main.posts, main.new_posts, others)
+    tells = [Tells(w.incident.id, w.reason, w.arrival, w.incident.severity) for w in wanted]
+    row = await connection.execute(
+        text(
+            "UPDATE outbox SET state = 'frozen', frozen_at = :now, body = :body, told = :told, reason = :reason, "
+            "language = :language, timezone = :timezone WHERE id = :id AND state = 'scheduled' "
+            "RETURNING attempts, first_due_at"
+        ),
+        {
+            "id": main.id,
+            "now": now,
+            "body": body.decode(),
+            "told": msgspec.json.encode(tells).decode(),
+            "reason": main.reason,
+            **style._asdict(),
+        },
+    )
+    attempts, first_due_at = row.one()
+    if others:
+        await connection.execute(
+            text(
+                f"UPDATE outbox SET state = 'bundled', frozen_at = :now, carrier = :carrier "
+                f"FROM {_BUNDLED.source(dialect)} WHERE outbox.id = r.id"
+            ),
+            {"now": now, "carrier": main.id, **_BUNDLED.bind(dialect, [(w.id,) for w in wanted[1:]])},
+        )
+    return Frozen(main.id, body, style, trace, tells, attempts, first_due_at, now, None)
+
+
+async def _new_posts(
+    connection: AsyncConnection, dialect: str, incident: Incident, told: int, most: int
+) -> tuple[list[ShownPost], int, int]:
+    """The posts since that arrival, the weightiest first and so many at most; how many there are; the last arrival."""
+    condition, values = belonging_to(dialect, incident.scope, incident.id, incident.brand, incident.spans)
+    found = await connection.execute(
+        text(
+            "SELECT body, COUNT(*) OVER () AS posts, MAX(arrival) OVER () AS last FROM posts "
+            f"WHERE {condition} AND arrival > :told ORDER BY severity DESC, influence DESC, created_at, id LIMIT :most"
+        ),
+        {**values, "told": told, "most": most},
+    )
+    rows = found.all()
+    return [shown_post(row.body) for row in rows], rows[0].posts if rows else 0, rows[0].last if rows else -1
