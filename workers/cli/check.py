@@ -23,6 +23,7 @@ from workers.cli.x_check import look_at_x
 from workers.dispatcher.channels import open_channel
 from workers.dispatcher.lease import switch
 from workers.dispatcher.outbox import Style
+from workers.incidents.change import to_millis
 from workers.runtime.clock import SystemClock
 from workers.runtime.folder import prepare_folder
 from workers.runtime.http_client import open_http_client
@@ -184,6 +185,6 @@ async def _quietly_switch_on(settings: Settings, name: str) -> None:
     """A receiver that was off is on again; where nothing ever ran, there is nothing to switch."""
     try:
         async with open_house(settings) as house, house.store.write() as connection:
-            await switch(connection, name, None)
+            await switch(connection, name, None, to_millis(SystemClock().now()))
     except HikeshiError as error:
         click.echo(f"receiver {name}: a switched-off receiver stays off: {error}", err=True)

@@ -114,9 +114,12 @@ class Delivery:
 
     async def _pass_on(self, name: str, policy: Policy, now: Millis) -> None:
         """A receiver that the file does not hold: after a while others are told in its place."""
+        async with self._store.read() as connection:
+            if not await outbox.undelivered(connection, name, now - _GONE_MS):
+                return  # a replica that knows it may serve it
         async with self._store.write() as connection:
             if await take_lease(connection, name, self._owner, now) is None:
-                return  # a replica that knows it serves it
+                return
             count = await outbox.give_to_others(connection, self._store.dialect, policy, name, now - _GONE_MS, now)
         if count:
             _log.error("receiver_gone", receiver=name, incidents=count, why="not in routes.yaml any more")
@@ -206,7 +209,7 @@ class Delivery:
             failures = 0 if taken else pace.failures + 1
             await set_pace(connection, name, not_before=then.not_before, failures=failures, sends=sends)
             if then.switch_off:
-                await switch(connection, name, f"it answered that it is gone ({result.detail})")
+                await switch(connection, name, f"it answered that it is gone ({result.detail})", now)
         self._say(receiver, frozen, result, then.state)
         if then.state == "failed":
             self.wake()

@@ -70,9 +70,17 @@ async def set_pace(
     )
 
 
-async def switch(connection: AsyncConnection, receiver: str, off: str | None) -> None:
-    """Switch a receiver off with the reason, or (None) on again; what waits for it is kept."""
+async def switch(connection: AsyncConnection, receiver: str, off: str | None, now: Millis) -> None:
+    """Switch a receiver off with the reason, or (None) on again; what waits for it is kept, and tried anew."""
     await connection.execute(
         text("UPDATE receivers SET off = :off, failures = 0, not_before = 0 WHERE receiver = :receiver"),
         {"receiver": receiver, "off": off},
     )
+    if off is None:
+        await connection.execute(
+            text(
+                "UPDATE outbox SET due_at = :now, frozen_at = :now, refused_since = NULL "
+                "WHERE receiver = :receiver AND state = 'frozen'"
+            ),
+            {"receiver": receiver, "now": now},
+        )

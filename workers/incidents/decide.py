@@ -166,6 +166,9 @@ def sent(incident: Incident, receiver: str, reason: Reason, policy: Policy, now:
     waiting = incident.scheduled.get(receiver)
     if waiting is not None and waiting.reason == "first":
         # Posts that came while the first was under way were scheduled as if nothing had been told.
+        told = incident.told.get(receiver)
+        if told is not None and incident.severity > told.severity:
+            return Decision(notify=[Notify(receiver, "severity_rose", now, _what(incident))])
         return Decision(notify=[Notify(receiver, "new_posts", now + milliseconds(pace.group_interval), "more posts")])
     if incident.status == "resolved" and reason != "all_resolved":
         # It was resolved while this was under way, when nobody knew yet that this receiver would be told.
