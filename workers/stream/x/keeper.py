@@ -1,7 +1,9 @@
 """The stream's state in the store: watermark, connects, the bill, and the lease that lets one replica stream."""
 
+import asyncio
 import hashlib
-from typing import Any, Final, NamedTuple
+from collections.abc import Coroutine
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 from sqlalchemy import text
@@ -9,6 +11,8 @@ from sqlalchemy import text
 from workers.store.store import Store
 
 _CREDENTIAL_CHARACTERS: Final = 32
+_LAST_SECONDS: Final = 2.0  # ours: a transaction takes milliseconds; a store that is away must not hold up a stop
+_T = TypeVar("_T")
 
 
 class State(msgspec.Struct, kw_only=True):
@@ -41,6 +45,21 @@ async def read_state(store: Store, credential: str) -> State | None:
         return msgspec.json.decode(kept, type=State) if kept else None
 
 
+async def _whole(transaction: Coroutine[Any, Any, _T]) -> _T:
+    """Carry a transaction to its end though the caller is cancelled.
+
+    One that is called off half-way leaves SQLite's driver waiting for ever, and the store has one connection to write.
+    """
+    task = asyncio.create_task(transaction)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task}, timeout=_LAST_SECONDS)
+        if task.done() and not task.cancelled():
+            task.exception()  # looked at: nobody else will
+        raise
+
+
 class Keeper:
     """The row of one credential. `owner` names this process. Raises UnavailableError when the store is away."""
 
@@ -49,6 +68,9 @@ class Keeper:
 
     async def take(self, now: int) -> bool:
         """Take the lease; False while another replica holds it."""
+        return await _whole(self._take(now))
+
+    async def _take(self, now: int) -> bool:
         async with self._store.write() as connection:
             found = await connection.execute(
                 text(
@@ -63,6 +85,9 @@ class Keeper:
 
     async def load(self, today: str) -> Loaded:
         """What was kept; ids of other days than today are of no more use."""
+        return await _whole(self._load(today))
+
+    async def _load(self, today: str) -> Loaded:
         async with self._store.write() as connection:
             key = {"credential": self._credential, "day": today}
             await connection.execute(
@@ -81,6 +106,9 @@ class Keeper:
         One transaction: whatever a crash loses of the bill lies after the watermark kept with it, so that recovery
         reads those posts again and they are counted then.
         """
+        return await _whole(self._save(state, billed, now, release))
+
+    async def _save(self, state: State, billed: list[tuple[str, str]], now: int, release: bool) -> bool:
         async with self._store.write() as connection:
             row = self._row(now) | {"state": msgspec.json.encode(state).decode()}
             if release:
