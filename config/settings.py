@@ -1,6 +1,7 @@
 """The program's settings: one tree, from the environment, then `.env`, then `settings.yaml`."""
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -119,6 +120,13 @@ class SentrySettings(Strict):
 
     dsn: SecretStr | None = None
     """The address that Sentry gives a project. Unset: nothing is reported."""
+
+    @field_validator("dsn")
+    @classmethod
+    def _address(cls, dsn: SecretStr | None) -> SecretStr | None:
+        if dsn is not None and not re.fullmatch(r"https?://[^@/\s]+@[^/\s]+/(?:\S+/)?\d+", dsn.get_secret_value()):
+            raise refusal("is no address of a Sentry project", "copy it from there: `https://KEY@HOST/NUMBER`")
+        return dsn
 
 
 class MetricsSettings(Strict):

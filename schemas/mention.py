@@ -34,7 +34,8 @@ class Mention(msgspec.Struct, kw_only=True):
     source-only, or revision (an edit that no longer matches). `text` is the text that was matched: the full text of a
     long post, the original's of a retweet. `root` is what posts of one incident have in common: the retweeted post,
     else the quoted one, else the conversation, else the post replied to, else the post itself. `created_at` and
-    `received_at` are RFC 3339 in UTC.
+    `received_at` are RFC 3339 in UTC. `edit_ids` is the whole edit list of a post that was edited, empty otherwise: by
+    it a post is found under any id that it had.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -58,6 +59,7 @@ class Mention(msgspec.Struct, kw_only=True):
     handles: list[str] = []
     keywords: list[str] = []
     metrics: dict[str, Any] = {}
+    edit_ids: list[str] = []
     recovered: bool = False
     sample: bool = False
 

@@ -233,7 +233,7 @@ def measure(kind: str, *, shipped: bool = False) -> str:
     lines = [
         f"| whole pipeline on {kind}, {'shipped' if shipped else 'one-word'} classifier | |",
         "|---|---|",
-        f"| posts/s, line to store ({posts_of(shipped):,} posts, 10 % complaints over {ROOTS:,} roots) | {fast['rate']:,} |",
+        f"| posts/s, line to store ({posts_of(shipped):,}, 10 % complaints, {ROOTS:,} roots) | {fast['rate']:,} |",
         f"| webhooks delivered meanwhile | {fast['webhooks']:,} |",
         f"| CPU, µs a post (start-up included) | {_listed(fast['cpu'])} |",
         f"| most memory, MB | {_listed(fast['memory'])} |",

@@ -55,7 +55,7 @@ def test_the_examples_hold_as_they_are_and_with_all_settings_switched_on(
     if whole:
         text = switched_on(text).replace("/run/secrets/", f"{tmp_path}/")
         for name in ("webhook", "kafka", "sentry", "x"):
-            (tmp_path / name).write_text("secret")
+            (tmp_path / name).write_text("https://secret@errors.example.com/7" if name == "sentry" else "secret")
     assert faults_by_schema(kind, yaml.safe_load(text)) == []
     (tmp_path / f"{kind}.yaml").write_text(text, "utf-8")
     monkeypatch.chdir(tmp_path)

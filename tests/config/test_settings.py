@@ -18,6 +18,8 @@ SASL = {
     "KAFKA__PASSWORD": "hunter2",
 }
 
+DSN = "https://hunter2@errors.example.com/7"
+
 
 @pytest.fixture(autouse=True)
 def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +87,8 @@ def test_kafka_with_postgresql(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_secrets_in_files_of_their_own_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("dsn", "url", "token", "password"):
-        Path(f"config/{name}").write_text({"url": "postgresql://a:hunter2@db/x"}.get(name, f"hunter2-{name}") + "\n")
+        written = {"url": "postgresql://a:hunter2@db/x", "dsn": DSN}.get(name, f"hunter2-{name}")
+        Path(f"config/{name}").write_text(written + "\n")
     environment(monkeypatch, SASL | {"KAFKA__PASSWORD": "", "KAFKA__PASSWORD_FILE": "config/password"})
     environment(monkeypatch, {"STORE__URL": "", "STORE__URL_FILE": "config/url"})
     Path(".env").write_text("HIKESHI_X__BEARER_TOKEN_FILE=config/token\n")
@@ -93,7 +96,7 @@ def test_secrets_in_files_of_their_own_and_never_shown(monkeypatch: pytest.Monke
     settings = load_settings()
     found = [settings.sentry.dsn, settings.x.bearer_token, settings.kafka.password]
     assert [secret and secret.get_secret_value() for secret in found] == [
-        "hunter2-dsn",
+        DSN,
         "hunter2-token",
         "hunter2-password",
     ]
@@ -129,8 +132,12 @@ VARIABLES = {
         [f"SENTRY__DSN_FILE: the secret file /no-such can't be read: No such file or directory; {READABLE}"],
     ),
     "secret twice": (
-        {"SENTRY__DSN": "hunter2", "SENTRY__DSN_FILE": "/no-such"},
+        {"SENTRY__DSN": DSN, "SENTRY__DSN_FILE": "/no-such"},
         ["SENTRY__DSN_FILE: stands beside HIKESHI_SENTRY__DSN; keep one of the two"],
+    ),
+    "no Sentry address": (
+        {"SENTRY__DSN": "hunter2"},
+        ["SENTRY__DSN: is no address of a Sentry project; copy it from there: `https://KEY@HOST/NUMBER`"],
     ),
     "Kafka without PostgreSQL": (
         {"KAFKA__BOOTSTRAP_SERVERS": "kafka:9092"},

@@ -25,11 +25,17 @@ def command() -> None:
     """Incidents: posts that belong together, by brand and conversation, and the bursts over them."""
 
 
+def _named(_: click.Context, __: click.Parameter, name: str) -> str:
+    if not name.strip():
+        raise click.BadParameter("is empty; say who you are")
+    return name.strip()
+
+
 def _by_hand(function: Function) -> Function:
     """Adds the ids, `--by` and `--reason` of a change that a person makes."""
     for decorate in (
         click.option("--reason", default="", help="Why, for the timeline."),
-        click.option("--by", required=True, metavar="NAME", help="Who you are, for the timeline."),
+        click.option("--by", required=True, metavar="NAME", callback=_named, help="Who you are, for the timeline."),
         click.argument("ids", nargs=-1, required=True, metavar="ID…"),
     ):
         function = decorate(function)
@@ -105,6 +111,8 @@ def ack(options: Options, ids: tuple[str, ...], by: str, reason: str, lease: flo
     Example:
       hikeshi incidents ack ID --by yuki --reason "calling the customer"
     """
+    if lease <= 0:
+        raise click.BadParameter("must be longer than nothing, for example 30m", param_hint="--for")
     settings, files = load(options, stage="dispatcher")
     run_async(_acknowledge(settings, files, ids, by, reason, timedelta(seconds=lease)))
 

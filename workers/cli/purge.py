@@ -1,5 +1,7 @@
 """`hikeshi purge`: posts are removed for good, from the log, the store and the dead letters."""
 
+import re
+
 import click
 from sqlalchemy import text
 
@@ -17,16 +19,27 @@ from workers.runtime.letter import Letter
 from workers.runtime.letter_box import drop_letter, list_letters, whole_letters
 
 _TOPICS = (MENTIONS, MARKS)
+_ID = re.compile(r"(?:https?://\S+/status/)?(\d{1,20})(?:[?#]\S*)?")
+
+
+def _ids(_: click.Context, __: click.Parameter, written: tuple[str, ...]) -> tuple[str, ...]:
+    """Ids as they are, or as they stand in a post's link."""
+    found = [_ID.fullmatch(text.strip()) for text in written]
+    bad = [text for text, match in zip(written, found, strict=True) if match is None]
+    if bad:
+        raise click.BadParameter(f"{', '.join(bad)}: no post's id; give its digits or its link")
+    return tuple(match[1] for match in found if match is not None)
 
 
 @click.command()
-@click.argument("post_ids", nargs=-1, required=True, metavar="POST_ID…")
+@click.argument("post_ids", nargs=-1, required=True, metavar="POST_ID…", callback=_ids)
 @common_options
 def command(options: Options, post_ids: tuple[str, ...]) -> None:
     """Remove posts for good: their text goes from every topic, table and dead letter. Only the ids stay, so that a
     replay can't bring them back.
 
-    Use it when a post was deleted at X, or when somebody asks for it. `posts list` shows the ids. Notifications that
+    Use it when a post was deleted at X, or when somebody asks for it. An id may be any that an edited post had, or
+    the post's link; plain retweets of it go too. Notifications that
     were sent can't be called back; those that were not yet sent go out without the post.
 
     On the embedded log the text is out of every file within a minute; on Kafka the topics forget it at their next
@@ -43,7 +56,9 @@ def command(options: Options, post_ids: tuple[str, ...]) -> None:
 async def _purge(settings: Settings, files: Files, post_ids: tuple[str, ...]) -> None:
     async with open_house(settings) as house:
         letters = await _letters_about(house, set(post_ids))
-        keys = [(brand, post_id) for brand in await _brands(house, files) for post_id in post_ids]
+        related = await _related(house, set(post_ids))
+        brands = await _brands(house, files)
+        keys = sorted({*related, *((brand, post_id) for brand in brands for post_id in post_ids)})
         # First the log, then the store: a crash between the two leaves nulls that the dispatcher carries on.
         await _forget_in_topics(house, keys)
         async with house.store.write() as connection:
@@ -51,7 +66,32 @@ async def _purge(settings: Settings, files: Files, post_ids: tuple[str, ...]) ->
         await house.store.erase_traces()
         for letter in letters:
             await drop_letter(house.log, letter)
-    click.echo(f"{len(set(post_ids))} purged" + (f", with {len(letters)} dead letters" if letters else ""))
+    held = len({post for _, post in related})
+    click.echo(
+        f"{len(set(post_ids))} purged: {held} held here (earlier ids of an edited post and retweets included)"
+        + (f", with {len(letters)} dead letters" if letters else "")
+    )
+
+
+async def _related(house: House, post_ids: set[str]) -> set[tuple[str, str]]:
+    """Stored posts under one of these ids: their own, another of their edit list, or that of what they retweet."""
+    found: set[tuple[str, str]] = set()
+    async with house.store.read() as connection:
+        for post_id in post_ids:
+            rows = await connection.execute(
+                text(
+                    "SELECT brand, id FROM posts WHERE id = :id OR (body LIKE :named AND "
+                    "(body LIKE :edited OR body LIKE :retweet))"
+                ),
+                {
+                    "id": post_id,
+                    "named": f'%"{post_id}"%',
+                    "edited": f'%"edit_ids":[%"{post_id}"%',
+                    "retweet": f'%"retweet_of":"{post_id}"%',
+                },
+            )
+            found |= {(row.brand, row.id) for row in rows}
+    return found
 
 
 async def _brands(house: House, files: Files) -> list[str]:

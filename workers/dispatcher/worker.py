@@ -20,14 +20,15 @@ from schemas.errors import (
     StopError,
     UnavailableError,
 )
-from schemas.topics import MARKS
+from schemas.mention import record_key
+from schemas.topics import MARKS, MENTIONS, mark_partition, mention_partition
 from workers.dispatcher.batch import Entry, ends, read_batch
 from workers.dispatcher.channels import open_channel
 from workers.dispatcher.delivery import Delivery
 from workers.dispatcher.timers import Timers
 from workers.incidents.change import to_millis
 from workers.incidents.ingest import Context, Outcome, context, ingest
-from workers.log.contract import Consumer, CorruptRecordError, Log, Record
+from workers.log.contract import Consumer, CorruptRecordError, Log, Outgoing, Record
 from workers.runtime import metrics
 from workers.runtime.clock import Clock
 from workers.runtime.dead_letters import DeadLetters
@@ -230,9 +231,20 @@ class DispatcherWorker:
             self._expected.update(following)
             self._uncommitted.update(following)
         self._count(outcome, len(entries))
+        if outcome.returned:
+            await self._forget_again(outcome.returned)
         self._traces_left |= any(entry.removal for entry in entries)
         if outcome.due_at is not None and self._delivery is not None:
             self._delivery.wake()
+
+    async def _forget_again(self, keys: Sequence[tuple[str, str]]) -> None:
+        """The stream or another writer did not know that these were removed: their text must not stay on the topics."""
+        mentions = await self._available("kafka", lambda: self._log.partitions(MENTIONS))
+        marks = await self._available("kafka", lambda: self._log.partitions(MARKS))
+        nulls = [Outgoing(mention_partition(post, mentions), record_key(brand, post), None) for brand, post in keys]
+        await self._available("kafka", lambda: self._log.produce(MENTIONS, nulls))
+        nulls = [Outgoing(mark_partition(brand, marks), record_key(brand, post), None) for brand, post in keys]
+        await self._available("kafka", lambda: self._log.produce(MARKS, nulls))
 
     async def _transaction(
         self,

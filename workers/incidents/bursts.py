@@ -1,6 +1,7 @@
 """Bursts in the store: opened, extended and fed within the transaction of the batch that made the rule hold."""
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,6 +15,19 @@ from workers.incidents.decide import may_merge, merge, posts_arrived
 from workers.incidents.model import HIGH, Decision, Event, Incident, Millis, Post, burst_key
 
 Authors = dict[int, set[str]]
+
+_WORDS: Final = {
+    "en": (
+        "{found} authors complained; the rule is {authors} within {minutes} minutes",
+        "languages: {split}",
+        "worst single complaint: {severity}",
+    ),
+    "ja": (
+        "{found}人が苦情を投稿(基準: {minutes}分以内に{authors}人)",
+        "言語の内訳: {split}",
+        "単独で最も深刻な苦情: {severity}",
+    ),
+}
 
 
 async def judge_bursts(
@@ -52,8 +66,8 @@ async def judge_bursts(
         new = await _feed(connection, dialect, burst, held, authors, arrived)
         if not new and not opens:
             continue
-        if opens and rule is not None:
-            await _describe(connection, burst, rule)
+        if (opens or flared) and rule is not None:
+            await _describe(connection, burst, rule, policy.route.language)
         decision = posts_arrived(burst, new, [], policy, now, flared=flared, severity_before=severity_before)
         decided.append((burst, decision))
         if flared:
@@ -95,8 +109,8 @@ async def _feed(
     return inside
 
 
-async def _describe(connection: AsyncConnection, burst: Incident, rule: Burst) -> None:
-    """Why it opened, and in which languages people complain."""
+async def _describe(connection: AsyncConnection, burst: Incident, rule: Burst, language: str) -> None:
+    """Why it opened, and in which languages people complain; in the language of the policy's root route."""
     first, last = burst.spans[0][0], burst.spans[-1][1]
     found = await connection.execute(
         text(
@@ -108,11 +122,12 @@ async def _describe(connection: AsyncConnection, burst: Incident, rule: Burst) -
     )
     split = [(row.lang, row.posts) for row in found]
     burst.langs = [lang for lang, _ in split]
+    words = _WORDS.get(language, _WORDS["en"])
+    minutes_within = int(rule.within.total_seconds() // 60)
     burst.reasons = [
-        f"{burst.author_count} authors complained; the rule is {rule.authors} within "
-        f"{int(rule.within.total_seconds() // 60)} minutes",
-        "languages: " + ", ".join(f"{lang} {count}" for lang, count in split),
-        f"worst single complaint: {SEVERITIES[burst.severity]}",
+        words[0].format(found=burst.author_count, authors=rule.authors, minutes=minutes_within),
+        words[1].format(split=", ".join(f"{lang} {count}" for lang, count in split)),
+        words[2].format(severity=SEVERITIES[burst.severity]),
     ]
 
 

@@ -52,6 +52,8 @@ class Outcome(NamedTuple):
     """What a batch did: posts new to the store, incidents opened, and when the earliest notification is due."""
 
     stored: int
+    returned: Sequence[tuple[str, str]]
+    """Posts that were removed for good and came again: their records must go from the topics once more."""
     opened: Sequence[tuple[Incident, str | None]]
     """Each with the trace of the post that opened it."""
     due_at: Millis | None
@@ -99,14 +101,24 @@ async def ingest(
     """
     await swap_offsets(connection, around.dialect, topic, swaps)
     stored, opened, dues = 0, list[tuple[Incident, str | None]](), list[Millis]()
-    for part in _one_revision_each(arrivals):
+    returned = await _returned(connection, around.dialect, arrivals)
+    staying = [a for a in arrivals if (a.mention.brand, a.mention.id) not in returned] if returned else arrivals
+    for part in _one_revision_each(staying):
         new, decided = await _store(connection, around, part)
         stored += new
         opened += [(i, d.trace) for i, d in decided if any(event.event == "opened" for event in d.events)]
         dues += [notify.due_at for _, decision in decided for notify in decision.notify]
     if removals:
         dues += await remove(connection, around.dialect, removals, around.now)
-    return Outcome(stored, opened, min(dues, default=None))
+    return Outcome(stored, sorted(returned), opened, min(dues, default=None))
+
+
+async def _returned(connection: AsyncConnection, dialect: str, arrivals: Sequence[Arrival]) -> set[tuple[str, str]]:
+    """Removed posts that came again, and retweets of removed posts, which are its text once more."""
+    keys = {(a.mention.brand, a.mention.id): a.mention.retweet_of for a in arrivals}
+    originals = {(brand, original) for (brand, _), original in keys.items() if original is not None}
+    removed = await posts.which_removed(connection, dialect, {*keys, *originals})
+    return {key for key, original in keys.items() if key in removed or (key[0], original) in removed}
 
 
 def _one_revision_each(arrivals: Sequence[Arrival]) -> Iterator[list[Arrival]]:

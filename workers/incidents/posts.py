@@ -56,7 +56,7 @@ async def lock_brands(connection: AsyncConnection, dialect: str, added: Mapping[
 
 
 async def insert(connection: AsyncConnection, dialect: str, posts: Sequence[Post], bodies: Sequence[str]) -> set[Key]:
-    """Insert posts, none twice and none that was removed; returns the keys of those that are new."""
+    """Insert posts, none twice; returns the keys of those that are new."""
     rows = [
         (p.brand, p.id, p.revision, p.kind, p.severity, p.influence, p.lang, p.created_at, p.arrival, p.author, p.root,
          p.incident, p.reason, p.trace, body)
@@ -64,13 +64,26 @@ async def insert(connection: AsyncConnection, dialect: str, posts: Sequence[Post
     ]  # fmt: skip
     found = await connection.execute(
         text(
-            f"INSERT INTO posts ({_POSTS.names}) SELECT {_POSTS.names} FROM {_POSTS.source(dialect)} "
-            "WHERE NOT EXISTS (SELECT 1 FROM removed WHERE removed.brand = r.brand AND removed.id = r.id) "
+            f"INSERT INTO posts ({_POSTS.names}) SELECT {_POSTS.names} FROM {_POSTS.source(dialect)} WHERE true "
             "ON CONFLICT (brand, id) DO NOTHING RETURNING brand, id"
         ),
         _POSTS.bind(dialect, rows),
     )
     return {(brand, post_id) for brand, post_id in found}
+
+
+async def which_removed(connection: AsyncConnection, dialect: str, keys: Collection[Key]) -> set[Key]:
+    """Those of these posts that were removed for good."""
+    if not keys:
+        return set()
+    found = await connection.execute(
+        text(
+            f"SELECT removed.brand, removed.id FROM {_KEYS.source(dialect)} "
+            "JOIN removed ON removed.brand = r.brand AND removed.id = r.id"
+        ),
+        _KEYS.bind(dialect, sorted(keys)),
+    )
+    return {(row.brand, row.id) for row in found}
 
 
 async def stored(connection: AsyncConnection, dialect: str, keys: Collection[Key]) -> dict[Key, Stored]:

@@ -49,12 +49,14 @@ class Letter(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 def letter_id(stage: str, key: bytes, payload: bytes | None, where: Mapping[str, Any]) -> str:
-    """The same for the same record at the same place, or for the same line wherever it stands in whatever file.
+    """The same for the same record at the same place, or for the same line with the same number, whatever its file.
 
     A retried record lies at another place: should it fail again, its letter is a new one, and the retry's null value
     on the old one's key can't wipe it out.
     """
-    place = f"{where['topic']}/{where['partition']}/{where['offset']}" if "offset" in where else ""
+    place = (
+        f"{where['topic']}/{where['partition']}/{where['offset']}" if "offset" in where else str(where.get("line", ""))
+    )
     digest = hashlib.sha256()
     for part in (stage.encode(), key, b"" if payload is None else payload, place.encode()):
         digest.update(len(part).to_bytes(8, "big"))

@@ -142,6 +142,8 @@ def _translate(error: DBAPIError) -> HikeshiError | DBAPIError:
     text = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
     if state == "53100" or "disk is full" in text or "disk I/O error" in text:
         return StopError(f"the store's disk is full or broken ({text}); free space, then start again: nothing is lost")
+    if isinstance(cause, sqlite3.DatabaseError) and ("malformed" in text or "not a database" in text):
+        return ConfigurationError(f"store.db: it is damaged ({text}); put back a copy, or move it away to begin anew")
     if state.startswith(_CONNECTION_LOST) or error.connection_invalidated or isinstance(error, InterfaceError):
         return UnavailableError(f"the store is away: {text}")
     if state.startswith(_REFUSED) or isinstance(cause, sqlite3.DataError | OverflowError):

@@ -41,6 +41,7 @@ def make_mention(post: Post, match: Match, *, source: str, received_at: str, rec
         handles=_handles(post.text, entities),
         keywords=match.keywords,
         metrics=_metrics(post),
+        edit_ids=post.edit_ids if len(post.edit_ids) > 1 else [],
         recovered=recovered,
         sample=source == "sample",
     )

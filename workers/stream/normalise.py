@@ -8,6 +8,8 @@ from config.keywords import INVISIBLE, MARK_SIGNS, PROLONGED, comparable, is_kan
 # 0.4 instead of 8 microseconds.
 _COMMON_SIGNS = tuple((sign, unicodedata.normalize("NFKC", sign)) for sign in "！？…～（）：　")
 
+_ESCAPED = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))  # the three that X escapes in a post's text
+
 LATIN, HIRAGANA, KATAKANA = 1, 2, 4
 _KANA = HIRAGANA | KATAKANA
 _JOINING_KANA = frozenset(PROLONGED + "\u3099\u309a")  # the prolonged sound mark, and combining (semi-)voiced marks
@@ -15,6 +17,9 @@ _JOINING_KANA = frozenset(PROLONGED + "\u3099\u309a")  # the prolonged sound mar
 
 def normalise(text: str) -> str:
     """The text to search in."""
+    if "&" in text:
+        for escaped, sign in _ESCAPED:
+            text = text.replace(escaped, sign)
     if text.isascii():
         return text.lower() if text.isprintable() and "  " not in text else " ".join(text.lower().split())
     if "™" in text or "℠" in text:

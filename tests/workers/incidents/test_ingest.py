@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from schemas.errors import FencedError
-from tests.workers.incidents.scene import START, Scene, arrival, at
+from tests.workers.incidents.scene import START, Scene, arrival, at, ms
 from workers.store import Store
 
 
@@ -177,6 +177,28 @@ class TestBurst:
         assert (again.id, again.post_count, again.author_count, len(again.spans)) == (burst.id, 40, 40, 2)
         assert await scene.pending(burst.id) == [("desk", "new_posts", 7200.0)]
 
+    async def test_plain_retweets_are_not_its_posts(self, store: Store) -> None:
+        from workers.store.queries import incident_details
+
+        scene = Scene(store)
+        await scene.arrive(*(arrival(id=str(i)) for i in range(20)), *(arrival(retweet_of="1") for _ in range(30)))
+        burst = await scene.incident("acme/care/burst")
+        (shown,) = await incident_details(store, [burst.id])
+        assert (burst.post_count, len(shown["posts"])) == (20, 20)
+
+    async def test_a_flare_tells_what_it_takes_in(self, store: Store) -> None:
+        """Complaints before the rule held again came before what the burst's receivers were told up to."""
+        scene = Scene(store)
+        await scene.arrive(*(arrival() for _ in range(20)))
+        burst = await scene.incident("acme/care/burst")
+        later = at(hours=2)
+        await scene.arrive(*(arrival(created=later) for _ in range(19)), now=later)
+        (last,) = await scene.rows("SELECT MAX(arrival) AS arrival FROM posts")
+        await scene.told(burst, "desk", later)
+        await scene.arrive(arrival(created=later), now=later)
+        taken_in = await scene.rows("SELECT arrival FROM posts WHERE created_at = :at", at=ms(later))
+        assert min(row.arrival for row in taken_in) > last.arrival
+
     async def test_a_recovered_old_post_opens_an_incident_but_no_burst(self, store: Store) -> None:
         scene = Scene(store)
         await scene.arrive(*(arrival(late=True) for _ in range(40)))
@@ -217,10 +239,23 @@ class TestRemoval:
         await scene.arrive(removals=[("acme", "100")], now=at(10))
         assert await scene.rows("SELECT * FROM posts") == []
         assert await scene.incidents() == {"acme/care/100": "resolved"}
-        await scene.arrive(mark, now=at(20))
+        again = await scene.arrive(mark, now=at(20))
         assert await scene.rows("SELECT * FROM posts") == []
+        assert again.returned == [("acme", "100")]
         (incident,) = await scene.rows("SELECT reasons, post_count FROM incidents")
         assert ("消して" in incident.reasons, incident.post_count) == (False, 0)
+
+    async def test_a_retweet_of_it_is_its_text_once_more(self, store: Store) -> None:
+        scene = Scene(store)
+        await scene.arrive(removals=[("acme", "100")])
+        again = await scene.arrive(arrival(id="200", retweet_of="100"))
+        assert (again.stored, again.returned) == (0, [("acme", "200")])
+
+    async def test_a_bursts_counts_follow(self, store: Store) -> None:
+        scene = Scene(store)
+        await scene.arrive(*(arrival(id=str(i)) for i in range(100, 125)))
+        await scene.arrive(removals=[("acme", "100"), ("acme", "101")])
+        assert (await scene.incident("acme/care/burst")).post_count == 23
 
     async def test_the_rest_of_the_incident_stays(self, store: Store) -> None:
         scene = Scene(store)

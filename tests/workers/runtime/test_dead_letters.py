@@ -51,14 +51,15 @@ async def test_a_letter_says_what_where_and_why(log: EmbeddedLog) -> None:
     assert letter.at == "2026-04-01T00:00:00.000Z"
 
 
-async def test_the_same_line_makes_no_second_letter_wherever_it_stands_and_over_restarts(log: EmbeddedLog) -> None:
+async def test_the_same_line_makes_no_second_letter_in_a_copy_of_the_file_nor_over_restarts(log: EmbeddedLog) -> None:
     clock = FakeClock()
     first = await opened(log, clock)
     assert await first.put(b"", b"{broken", "not JSON", {"file": "a.jsonl", "line": 3})
-    assert not await first.put(b"", b"{broken", "not JSON", {"file": "b.jsonl", "line": 9})
+    assert not await first.put(b"", b"{broken", "not JSON", {"file": "copy.jsonl", "line": 3})
+    assert await first.put(b"", b"{broken", "not JSON", {"file": "a.jsonl", "line": 9})  # another line, as broken
     assert not await (await opened(log, clock)).put(b"", b"{broken", "not JSON", {"file": "a.jsonl", "line": 3})
-    assert len(await all_letters(log)) == 1
-    assert first.put_total == 1
+    assert len(await all_letters(log)) == 2
+    assert first.put_total == 2
 
 
 async def test_fifty_in_a_row_stop_the_stage_until_they_are_dropped(log: EmbeddedLog) -> None:
@@ -168,4 +169,4 @@ def test_ids_differ_by_stage_place_and_content() -> None:
         letter_id("classifier", b"a", b"", PLACE),
     }
     assert len(ids) == 6
-    assert letter_id("stream", b"", b"a", {"file": "b", "line": 2}) in ids
+    assert letter_id("stream", b"", b"a", {"file": "copy", "line": 1}) in ids
