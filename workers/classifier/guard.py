@@ -10,12 +10,13 @@ from typing import Final
 import click
 import numpy as np
 
-from schemas.mark import KINDS
+from schemas.mark import KINDS, SEVERITIES, Severity
 from workers.classifier import linear, metrics
 from workers.classifier.encoder import Encoder
+from workers.classifier.severity import severities
 from workers.classifier.train import corpus_of
 from workers.classifier.training import build
-from workers.classifier.training.corpus import own_posts
+from workers.classifier.training.corpus import Row, own_posts
 
 FOLDS: Final = 5
 
@@ -29,7 +30,7 @@ FOLDS: Final = 5
 )
 @click.option("--cache", type=click.Path(file_okay=False, path_type=Path), help="Keeps the encoder's vectors here.")
 def main(licensed: Path, cache: Path | None) -> None:
-    """Print macro-F1 over the six kinds and the recall of grave complaints, per language."""
+    """Print macro-F1 over the six kinds and how well severity agrees, per language."""
     rows = own_posts()
     corpus = corpus_of(licensed, rows)
     seen = build.views(corpus.texts, Encoder(), cache)
@@ -45,7 +46,9 @@ def main(licensed: Path, cache: Path | None) -> None:
         out = np.flatnonzero(fold == i)
         logits[out] = build.careful_logits(build.Views(seen.cues[out], seen.vectors[out], None), model)
     scores = linear.scores(logits.astype(np.float32))
-    said = [KINDS[k] for k in scores.kinds.argmax(axis=1)]
+    best = scores.kinds.argmax(axis=1)
+    said = [KINDS[k] for k in best]
+    levels = severities(best, seen.cues[: len(rows)] > 0, scores.severity)
     for lang in ("ja", "en"):
         chosen = [i for i, row in enumerate(rows) if row["lang"] == lang]
         true = [rows[i]["kind"] for i in chosen]
@@ -54,9 +57,21 @@ def main(licensed: Path, cache: Path | None) -> None:
         for kind in KINDS:
             precision, recall, _ = metrics.f1([said[i] for i in chosen], true, kind)
             click.echo(f"    {kind:<11} precision {precision:.2f} recall {recall:.2f}")
-        grave = [i for i in chosen if rows[i]["kind"] == "complaint" and rows[i]["severity"] in ("high", "critical")]
-        caught = sum(scores.severity[i, 1] >= 0.5 or said[i] == "complaint" for i in grave)
-        click.echo(f"    grave complaints found as complaints: {caught} of {len(grave)}")
+        _severity([rows[i] for i in chosen], [levels[i] for i in chosen])
+
+
+def _severity(rows: list[Row], levels: list[Severity]) -> None:
+    """How well severity agrees where both say complaint, and how many of the critical ones stay below high."""
+    both = [
+        (SEVERITIES.index(row["severity"]), SEVERITIES.index(level))
+        for row, level in zip(rows, levels, strict=True)
+        if row["kind"] == "complaint" and level != "none"
+    ]
+    kappa = metrics.kappa([a for a, _ in both], [b for _, b in both], len(SEVERITIES), weighted=True)
+    critical = [b for a, b in both if a == 4]
+    called = [a for a, b in both if b == 4]
+    click.echo(f"    severity: weighted kappa {kappa:.2f}; of {len(critical)} critical ones {critical.count(4)} called")
+    click.echo(f"    critical and {critical.count(3)} high; of {len(called)} called critical {called.count(4)} are")
 
 
 if __name__ == "__main__":

@@ -21,10 +21,11 @@ def english() -> dict[str, Judge]:
 
 
 def japanese() -> dict[str, Judge]:
-    """oseti and asari, as far as installed."""
+    """oseti (with ipadic as its dictionary) and asari, as far as installed."""
     found: dict[str, Judge] = {}
-    if (oseti := _module("oseti")) is not None:
-        lexicon = oseti.Analyzer()
+    oseti, dictionary = _module("oseti"), _module("ipadic")
+    if oseti is not None and dictionary is not None:
+        lexicon = oseti.Analyzer(f"-r /dev/null -d {dictionary.DICDIR}")
         found["oseti"] = lambda texts: np.array([-float(np.mean(lexicon.analyze(text) or [0.0])) for text in texts])
     if (asari := _module("asari.api")) is not None:
         model = asari.Sonar()

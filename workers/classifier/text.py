@@ -58,13 +58,11 @@ def _table() -> NDArray[np.uint32]:
 def _needs_composing() -> NDArray[np.bool_]:
     """Characters that a table can't treat one by one: they become several, or join the one before them."""
     needs = np.zeros(0x10000, dtype=np.bool_)
-    for code in range(0x80, 0x10000):
+    # Left out for the sake of a quick start: ideographs and Hangul syllables, which stay as they are.
+    for code in (*range(0x80, 0x3400), *range(0xA000, 0xAC00), *range(0xF900, 0xFFFD)):
         character = chr(code)
-        needs[code] = bool(unicodedata.combining(character)) or (
-            _TABLE[code] == code != 0xFFFD
-            and (code < 0xD800 or code > 0xDFFF)
-            and unicodedata.normalize("NFKC", character) != character
-        )
+        unmapped = _TABLE[code] == code and unicodedata.normalize("NFKC", character) != character
+        needs[code] = unmapped or bool(unicodedata.combining(character))
     needs[0x1100:0x1200] = True  # Hangul letters
     needs[0xFF9E:0xFFA0] = True  # the half-width sound marks: they join the kana before them
     return needs
