@@ -15,6 +15,7 @@ _JOKED_ABOUT: Final = np.array([category.name in {"injury", "legal", "poisoning"
 # A step of the models counts as said from this probability on; with a phrase for it, from the lower one (ours, chosen
 # on our own posts: a critical one missed costs more than one too many).
 SAID: Final = 0.5
+CRITICAL_SAID: Final = 0.7  # with no phrase of harm at all: somebody is woken for it
 SAID_WITH_CUE: Final = 0.2
 # A question or a neutral post takes the harm it reports from here on.
 HARM_REPORTED: Final = 0.6
@@ -25,7 +26,7 @@ def severities(kinds: NDArray[np.int64], present: NDArray[np.bool_], steps: NDAr
     gravity = _gravity(present)
     level = np.ones(len(kinds), dtype=np.int64)
     for step in (2, 3, 4):
-        needed = np.where(gravity >= step, SAID_WITH_CUE, SAID)
+        needed = np.where(gravity >= step, SAID_WITH_CUE, CRITICAL_SAID if step == 4 else SAID)
         level = np.where(steps[:, step - 2] >= needed, step, level)
     complaint = kinds == KINDS.index("complaint")
     reporting = np.isin(kinds, (KINDS.index("question"), KINDS.index("neutral")))
