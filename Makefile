@@ -1,7 +1,7 @@
 # What a person does with this checkout. `make help` lists it; nothing is installed outside .venv.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test bench check lock
+.PHONY: help setup setup-dev run test bench check lock train evaluate
 
 # The first of these that is Python 3.11 to 3.13; name another with `make PYTHON=/path/to/python3.12 …`.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -9,6 +9,9 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 UV ?= uv
 ARGS ?=
 TESTS ?= tests
+# The classifier's sets are not ours to ship; workers/classifier/MODEL.md says what they are.
+LICENSED ?= ../shared/data/train
+SETS ?= ../shared/data/eval
 BIN := .venv/bin
 
 # A stamp's name holds its lock's content and the place of the checkout (a .venv can't be moved): where the stamp
@@ -53,6 +56,12 @@ check: $(STAMP_DEV) ## lint, format, types, and who may import whom
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest -q tests/test_import_law.py tests/test_tracked_files.py
+
+train: $(STAMP_DEV) ## make the classifier's weights anew from our posts and the licensed sets in LICENSED=folder
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m workers.classifier.train --licensed "$(LICENSED)" $(ARGS)
+
+evaluate: $(STAMP_DEV) ## measure the classifier on the evaluation sets in SETS=folder
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m workers.classifier.evaluate --sets "$(SETS)" $(ARGS)
 
 lock: ## compile both locks anew from pyproject.toml (needs uv); they hold hashes and no addresses
 	$(UV) pip compile pyproject.toml --group build --universal --python-version 3.11 --generate-hashes \

@@ -51,13 +51,15 @@ def views(texts: Sequence[str], encoder: Encoder, cache: Path | None) -> Views:
 
 
 def _vectors(plain: Sequence[str], encoder: Encoder, cache: Path | None) -> NDArray[np.float32]:
-    if cache is None:
-        return encoder.vectors(plain)
-    path = cache / f"{hashlib.sha256(chr(0).join(plain).encode()).hexdigest()}.npy"
-    if not path.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        np.save(path, encoder.vectors(plain).astype(np.float16))
-    return np.asarray(np.load(path, allow_pickle=False), dtype=np.float32)
+    """Rounded to half precision, so that a run with a cache and one without see the same numbers."""
+    path = cache and cache / f"{hashlib.sha256(chr(0).join(plain).encode()).hexdigest()}.npy"
+    if path and path.exists():
+        return np.asarray(np.load(path, allow_pickle=False), dtype=np.float32)
+    vectors = encoder.vectors(plain).astype(np.float16)
+    if path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.save(path, vectors)
+    return vectors.astype(np.float32)
 
 
 class Careful(NamedTuple):
