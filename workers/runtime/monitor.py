@@ -79,8 +79,9 @@ async def _report(report: ReportWorker, health: StageHealth, clock: Clock, port:
         "ready": health.ready, "reasons": health.reasons, "lag": health.lag, "moved": health.moved_total,
         "facts": dict(health.facts),
     }  # fmt: skip
+    # Late, it is left to end by itself: SQLite's driver never comes back from a transaction called off half-way.
+    writing = asyncio.ensure_future(report(f"{host}-{pid}-{health.stage}", health.stage, state))
     try:
-        async with asyncio.timeout(REPORT_SECONDS):
-            await report(f"{host}-{pid}-{health.stage}", health.stage, state)
+        await asyncio.wait_for(asyncio.shield(writing), REPORT_SECONDS)
     except (HikeshiError, TimeoutError, OSError) as error:
         _log.debug("worker_unreported", stage=health.stage, error=str(error))
