@@ -11,7 +11,7 @@ from config.documents import Document, Place
 from config.faults import suggestion
 from config.refusals import REFUSAL
 
-TAG: Final = "<"  # how the tags of our unions begin: a step of pydantic's locations that no file has
+TAGS: Final = ("<word>", "<rule>")  # of our unions: steps of pydantic's locations that no file has
 THIS_RELEASE: Final = "this release does not act on it yet"
 REFUSED_REMEDY: Final = "remove it, or run a release that does"
 
@@ -49,7 +49,7 @@ def distinct(error: ValidationError) -> Iterator[ErrorDetails]:
     """The faults of a validation, one for each place: a union tells one for each of its branches."""
     seen: set[Place] = set()
     for details in error.errors(include_url=False):
-        details["loc"] = tuple(step for step in details["loc"] if not str(step).startswith(TAG))
+        details["loc"] = tuple(step for step in details["loc"] if step not in TAGS)
         if details["loc"] not in seen:
             seen.add(details["loc"])
             yield details
