@@ -13,7 +13,7 @@ from workers.classifier.training.corpus import Corpus, Row, add_licensed, add_ow
 
 # How much a row counts, and of how many rows of a set one is taken (ours; see MODEL.md).
 PLAIN_WEIGHT = 10.0
-OTHER_WEIGHT = 0.3
+OTHER_WEIGHT = 0.6
 LICENSED = {"vader_tweets": (2.0, 1), "vader_amazon": (5.0, 1)}
 # On these the fast model learns from the careful one alone, as on the unlabelled Japanese.
 LISTENING = {"goemotions_train": (0.0, 2), "banking77": (0.0, 2), "clinc150": (0.0, 4)}
