@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -127,8 +128,9 @@ class Delivery:
 
     async def _serve(self, receiver: Receiver, policy: Policy, stopping: asyncio.Event) -> None:
         """Deliver what is due for one receiver, while we hold its lease, it takes them and the files stay the same."""
+        queue: deque[outbox.Due] = deque()
         while not stopping.is_set() and self._files.policy is policy:
-            frozen, pace = await self._next(receiver, policy)
+            frozen, pace = await self._next(receiver, policy, queue)
             if pace is None:
                 return
             if frozen is None or pace.leased_until - self._now() < _LEASE_NEEDED_MS:
@@ -138,8 +140,13 @@ class Delivery:
             if not await self._record_surely(receiver, policy, frozen, result, pace, started):
                 return
 
-    async def _next(self, receiver: Receiver, policy: Policy) -> tuple[outbox.Frozen | None, Pace | None]:
-        """The next notification, frozen under the receiver's lease; no pace: the receiver rests, or is another's."""
+    async def _next(
+        self, receiver: Receiver, policy: Policy, queue: deque[outbox.Due]
+    ) -> tuple[outbox.Frozen | None, Pace | None]:
+        """The next notification, frozen under the receiver's lease; no pace: the receiver rests, or is another's.
+
+        `queue` holds what was read as due and not yet looked at: a long backlog is not sorted anew for each of it.
+        """
         now = self._now()
         async with self._store.write() as connection:
             pace = await take_lease(connection, receiver.name, self._owner, now)
@@ -148,14 +155,18 @@ class Delivery:
             left = allowance(receiver.throttle, pace.sends, now).left
             if left == 0:
                 return None, None
-            # The last one that may go now carries all the others.
-            due = await outbox.due_for(connection, receiver.name, now, most=1 if left != 1 else outbox.MAX_BUNDLE)
-            if not due:
+            if left == 1:  # the last one that may go now carries all the others
+                queue.clear()
+            if not queue:
+                most = outbox.MAX_BUNDLE if left == 1 else outbox.PAGE
+                queue.extend(await outbox.due_for(connection, receiver.name, now, most))
+            if not queue:
                 return None, None
-            bundle = [d for d in due[1:] if d.state == "scheduled"]
+            first = queue.popleft()
+            bundle = [d for d in queue if d.state == "scheduled"] if left == 1 else []
             zones = {brand.id: brand.timezone for brand in self._files.brands}
             dialect = self._store.dialect
-            frozen = await freeze(connection, dialect, policy, zones, receiver.name, [due[0], *bundle], now)
+            frozen = await freeze(connection, dialect, policy, zones, receiver.name, [first, *bundle], now)
         return frozen, pace
 
     async def _attempt(self, receiver: Receiver, frozen: outbox.Frozen) -> Result:

@@ -13,6 +13,7 @@ from workers.incidents.decide import ask_again, receiver_gone, sent
 from workers.incidents.model import Decision, Event, Incident, Millis, Notify, Reason, Scheduled, Told
 from workers.store.bulk import Rows
 
+PAGE: Final = 20  # ours: something graver that comes due waits for so many at most
 MAX_BUNDLE: Final = 1000  # ours: notifications that one may carry; their incidents are locked together
 _FALLBACKS_AT_ONCE: Final = 50
 _GONE_AT_ONCE: Final = 200
