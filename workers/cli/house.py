@@ -1,5 +1,6 @@
 """Opens the house for a command: the log and the store of the settings, prepared or checked."""
 
+import gc
 import random
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -23,6 +24,7 @@ from workers.store.store import Store, open_store
 
 T = TypeVar("T")
 
+GC_OBJECTS: Final = 50_000  # ours: new objects between two looks of Python's collector, about a batch
 # Ours: a broker or database that starts at the same time as we do is up within this; compose restarts us otherwise.
 START_SECONDS: Final = 60.0
 # Ours: how soon a thread that works (the classifier's, the embedded log's) lets the event loop run when it wants to.
@@ -44,6 +46,10 @@ class House:
 
 def run_async(work: Coroutine[Any, Any, T]) -> T:
     """Run a command's coroutine."""
+    # A batch is tens of thousands of objects that all go at its end: Python's collector, called each 700 of them, would
+    # look through everything again and again. What is loaded by now stays until the end.
+    gc.freeze()
+    gc.set_threshold(GC_OBJECTS, 20, 50)
     sys.setswitchinterval(SWITCH_SECONDS)
     return uvloop.run(work)
 
