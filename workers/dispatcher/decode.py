@@ -68,7 +68,8 @@ def _check(mention: Mention) -> None:
     names = [mention.id, mention.brand, mention.root_id, *((author.id, author.username) if author else ())]
     if not mention.id or not mention.brand or "/" in mention.brand or not 0 <= mention.revision <= MAX_REVISION:
         raise RejectedError("not a mark: id and brand must not be empty, brand holds no slash, revision is 0 to 1000")
-    if any(name is not None and len(name.encode()) > MAX_ID_BYTES for name in names):
+    # A character has four bytes at most, so that few names need to be encoded to be measured.
+    if any(name is not None and len(name) * 4 > MAX_ID_BYTES and len(name.encode()) > MAX_ID_BYTES for name in names):
         raise RejectedError(f"not a mark: an id, a root or an author of more than {MAX_ID_BYTES} bytes")
     if mention.root_id == "burst":
         raise RejectedError("not a mark: `burst` is the key of a brand's burst, no post's")
