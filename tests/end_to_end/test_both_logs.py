@@ -50,3 +50,4 @@ def test_same_incidents_and_posts_told(
         for summary in summaries:
             del summary[counted]
     assert summaries[0] == summaries[1]
+    assert summaries[0]["dead_letters"] == summaries[0]["bad"]  # each has a line number of its own

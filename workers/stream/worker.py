@@ -133,8 +133,10 @@ class StreamWorker:
         self._count(prepared)
 
     async def _put_aside(self, bad: Sequence[tuple[Line, BadPost]]) -> None:
-        """Dead letters of the bad posts, each content once; some at a time, since each waits for the log."""
-        letters = list({post.payload: (line, post) for line, post in reversed(bad)}.values())[::-1]
+        """Dead letters of the bad posts, each post of a line once; some at a time, since each waits for the log."""
+        letters = list(
+            {(self._source.where(line).get("line"), post.payload): (line, post) for line, post in bad}.values()
+        )
         for start in range(0, len(letters), _LETTERS_AT_A_TIME):
             together = letters[start : start + _LETTERS_AT_A_TIME]
             await asyncio.gather(*(self._available(partial(self._put_letter, *letter)) for letter in together))

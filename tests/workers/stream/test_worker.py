@@ -191,11 +191,12 @@ async def test_what_is_no_post_is_counted_and_what_is_broken_is_put_aside_once(h
     assert sorted((letter.where["line"], letter.fault) for letter in letters) == [
         (1, "element 2 of the page: a post without text"),
         (3, "not JSON: Expecting value at character 1"),
+        (5, "not JSON: Expecting value at character 1"),
         (6, "not UTF-8: invalid start byte at byte 19"),
     ]
     assert all(letter.where["file"].endswith("posts.jsonl") for letter in letters)
     assert await house.read(*lines) == {"duplicates": 1, "bad": 4, "other": 2}
-    assert len(await list_letters(house.log.log, [MENTIONS])) == 3
+    assert len(await list_letters(house.log.log, [MENTIONS])) == 4
 
 
 async def test_thousands_of_broken_lines_stop_nothing(house: House) -> None:
