@@ -1,0 +1,8 @@
+"""what waits for the steward."""
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    """Filled by its part."""
