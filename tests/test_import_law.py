@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-SHARED = {"workers.log", "workers.runtime", "workers.store", "workers.incidents"}
+SHARED = {"workers.log", "workers.runtime", "workers.store", "workers.incidents", "workers.x"}
 STAGES = {"workers.stream", "workers.classifier", "workers.dispatcher", "workers.steward", "workers.console"}
 APART = {"workers.simulator"}  # stands for X: nothing of ours may know it but the command line, which starts it
 TOP = {"workers.cli"}  # starts the stages, so it alone knows all

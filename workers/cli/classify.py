@@ -16,10 +16,10 @@ from schemas.mention import Author
 from workers.classifier.model import Classifier, Post, load_classifier
 from workers.cli.exit_status import FAILED
 from workers.cli.options import Options, common_options
-from workers.stream import fields
 from workers.stream.decode import BadLineError, decode_line
 from workers.stream.mention import created_at
 from workers.stream.parse import parse_line
+from workers.x import fields
 
 _CHUNK_BYTES: Final = 64 * 1024
 _BATCH: Final = 256

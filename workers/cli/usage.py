@@ -9,10 +9,10 @@ from schemas.errors import ConfigurationError
 from workers.cli.house import open_house, run_async
 from workers.cli.options import Options, common_options
 from workers.cli.output import print_rows
-from workers.stream.x.api import XApi
-from workers.stream.x.failure import CallFailed
-from workers.stream.x.keeper import State, credential_name, read_state
-from workers.stream.x.meter import utc_day
+from workers.x.api import XApi
+from workers.x.failure import CallFailed
+from workers.x.keeper import State, credential_name, read_state
+from workers.x.meter import utc_day
 
 
 @click.command()

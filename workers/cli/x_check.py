@@ -4,9 +4,9 @@ from typing import Final, NamedTuple
 
 from config.files import Files
 from config.settings import Settings
-from workers.stream.x.api import XApi
-from workers.stream.x.failure import CallFailed, Failure
-from workers.stream.x.rules import Rule, compile_rules, difference
+from workers.stream.x.rules import compile_rules, difference
+from workers.x.api import Rule, XApi
+from workers.x.failure import CallFailed, Failure
 
 _COUNTED_RULES: Final = 100  # ours: X bills each question for a count as one post
 

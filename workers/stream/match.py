@@ -9,9 +9,9 @@ import ahocorasick_rs
 
 from config.brands import Brand
 from config.keywords import PROLONGED, Keyword
-from workers.stream import fields
 from workers.stream.normalise import normalise, normalise_keyword, scripts
 from workers.stream.post import Post
+from workers.x import fields
 
 Reason = Literal["keyword", "handle", "reply", "quote", "revision", "source-only"]
 

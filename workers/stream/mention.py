@@ -4,9 +4,9 @@ import re
 from typing import Any
 
 from schemas.mention import Mention, rfc3339, snowflake_time
-from workers.stream import fields
 from workers.stream.match import Match
 from workers.stream.post import Post
+from workers.x import fields
 
 _HANDLE = re.compile(r"(?<![A-Za-z0-9_])[@＠]([A-Za-z0-9_]{1,20})")
 _HASHTAG = re.compile(r"(?<!\w)[#＃](\w+)")

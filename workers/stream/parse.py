@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from workers.stream import fields
 from workers.stream.decode import BadLineError, decode_line
 from workers.stream.post import Context, Fields, Post
+from workers.x import fields
 
 # What only other objects of X have: users, lists, compliance rows, counts, media, places, polls, spaces, rules. One of
 # these with an id and no text is no broken post.

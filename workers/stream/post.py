@@ -3,7 +3,7 @@
 from typing import Any
 
 from schemas.mention import Author
-from workers.stream import fields
+from workers.x import fields
 
 # X renames its fields (August 2026): REST says `post`, the streams still `tweet`. The first that is there counts.
 _REFERENCES = ("referenced_tweets", "referenced_posts")

@@ -8,8 +8,8 @@ import aiohttp
 from tweepy.asynchronous import AsyncStreamingClient
 
 from workers.stream.lines import LineSplitter
-from workers.stream.x.api import x_headers
-from workers.stream.x.failure import Failure, of_answer
+from workers.x.api import x_headers
+from workers.x.failure import Failure, of_answer
 
 _CONNECT_SECONDS: Final = 10.0  # ours
 _ANSWER_BYTES: Final = 64 * 1024  # ours: of a refusal, so much is read

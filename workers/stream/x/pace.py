@@ -1,33 +1,22 @@
-"""When the stream may connect again: X's back-off for each class of failure, and the budget of connects. Pure."""
+"""The stream's own waits, and when it may connect again: the budget of connects. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
-from workers.stream.x.failure import Failure, Kind
+from workers.x.backoff import WINDOW_SECONDS, Waits
 
-# X's: 50 connects in 15 minutes.
-WINDOW_SECONDS: Final = 900.0
-CONNECTS: Final = 50
+CONNECTS: Final = 50  # X's, in a window
 # Ours: half of them may be spent at once, the rest evenly, so that the budget is never empty for minutes.
 _AT_ONCE: Final = CONNECTS // 2
 
 
 @dataclass(frozen=True)
-class Pace:
+class Pace(Waits):
     """Every wait of the connection to X, in seconds. Tests make them shorter, nothing else changes."""
 
     silence: float = 23.0
     """X sends a byte in 20; at 20 we would race it."""
-    network_step: float = 0.25
-    network_cap: float = 16.0
-    http_base: float = 5.0
-    http_cap: float = 320.0
-    limited_base: float = 60.0
-    limited_cap: float = 960.0
-    """Ours: no window of X's is longer than 15 minutes; a reset further away is taken for a wrong clock."""
-    refused: float = WINDOW_SECONDS
-    """The contract's: four attempts an hour."""
     healthy: float = 60.0
     """Ours: a connection that lasted so long ends the row of failures."""
     deaf: float = 90.0
@@ -51,39 +40,6 @@ class Pace:
     """Ours: a post that comes so late says that newer ones are still on their way; X delivers 99 % within 7 s."""
     quiet: float = 30.0
     """Ours: no judgement over the stream's volume before so long without a post."""
-
-
-@dataclass
-class Failures:
-    """The failures in a row, by class: each class has its own row."""
-
-    pace: Pace
-    _rows: dict[Kind, int] = field(default_factory=dict)
-
-    def wait(self, failure: Failure, now: float, jitter: float) -> float:
-        """Seconds until the next attempt after this failure; `now` in seconds since 1970, `jitter` in 0…1."""
-        row = self._rows[failure.kind] = self._rows.get(failure.kind, 0) + 1
-        pace = self.pace
-        if failure.kind == "network":
-            return min(pace.network_cap, pace.network_step * row)
-        if failure.kind == "spelling" and row == 1:
-            return 0.0
-        if failure.kind == "refused":
-            return pace.refused
-        if failure.kind != "limited":
-            return _doubled(pace.http_base, row, pace.http_cap)
-        until_reset = (failure.reset_at or 0.0) - now
-        if 0 < until_reset <= pace.limited_cap:
-            return until_reset + jitter
-        return _doubled(pace.limited_base, row, pace.limited_cap)
-
-    def forget(self) -> None:
-        """It went well for long enough: the next failure is a first one."""
-        self._rows.clear()
-
-
-def _doubled(base: float, row: int, cap: float) -> float:
-    return float(min(cap, base * 2.0 ** min(row - 1, 60)))
 
 
 def connect_wait(connects: Sequence[float], now: float, window: float = WINDOW_SECONDS) -> float:

@@ -10,13 +10,13 @@ from schemas.mention import snowflake_time
 from workers.runtime import metrics
 from workers.runtime.clock import Clock
 from workers.runtime.logging import get_logger
-from workers.stream import fields
 from workers.stream.source import Line
 from workers.stream.x.buffer import Buffer
-from workers.stream.x.failure import Failure, of_message
-from workers.stream.x.meter import WARN_SHARE, Meter, utc_day
 from workers.stream.x.volume import Volume
 from workers.stream.x.watermark import Watermark
+from workers.x import fields
+from workers.x.failure import Failure, of_message
+from workers.x.meter import WARN_SHARE, Meter, utc_day
 
 _log = get_logger(__name__)
 

@@ -12,13 +12,12 @@ from workers.runtime import metrics
 from workers.runtime.clock import Clock
 from workers.runtime.deadline import Deadline
 from workers.runtime.logging import get_logger
-from workers.stream import fields
-from workers.stream.x.api import XApi
-from workers.stream.x.failure import CallFailed
-from workers.stream.x.pace import Failures, Pace
-from workers.stream.x.parameters import Spelling, other, post_parameters
+from workers.stream.x.pace import Pace
 from workers.stream.x.reception import Reception
-from workers.stream.x.rules import Rule
+from workers.x import fields
+from workers.x.api import Rule, XApi
+from workers.x.backoff import Failures
+from workers.x.failure import CallFailed
 
 _log = get_logger(__name__)
 
@@ -89,12 +88,9 @@ class Recovery:
         clock: Clock,
         pace: Pace,
         budget: Budget,
-        *,
-        authors: bool,
     ) -> None:
         self._api, self._reception, self._rules, self._clock = api, reception, rules, clock
-        self._pace, self._budget, self._authors = pace, budget, authors
-        self._spelling: Spelling = "tweet"
+        self._pace, self._budget = pace, budget
         self._pending: Gap | None = None
         self._wanted = asyncio.Event()
         self._random = Random()  # noqa: S311 - spreads retries, guards nothing
@@ -209,16 +205,14 @@ class Recovery:
             parameters["next_token"] = token
         while True:
             try:
-                return await self._api.search(parameters | post_parameters(self._spelling, authors=self._authors))
+                return await self._api.search(parameters)
             except CallFailed as error:
                 failure = error.failure
             wait = failures.wait(failure, self._clock.now().timestamp(), self._random.random())
-            if failure.kind == "spelling":
-                self._spelling = other(self._spelling)
             if failure.kind == "refused" and "end_time" in failure.detail and parameters.pop("end_time", ""):
                 continue  # our clock goes before X's
             _log.warning("search_failed", reason=failure.detail, wait_seconds=round(wait, 1))
-            if failure.kind == "refused" or wait > search.deadline.remaining():
+            if failure.kind in ("refused", "spelling") or wait > search.deadline.remaining():
                 search.faults.append(failure.detail)
                 return None
             await self._clock.sleep(wait)

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from config.brands import Brand
 from config.keywords import PROLONGED, Keyword
 from workers.stream.match import TAG_PREFIX
+from workers.x.api import Rule
 
 # X's recent search takes no longer query, and a gap is recovered with the rules' own values.
 MAX_RULE_CHARACTERS: Final = 512
@@ -17,14 +18,6 @@ _OPERATOR_WORDS: Final = frozenset({"or", "and", "not"})
 _HASHTAG: Final = re.compile(r"#\w*[^\W\d_]\w*")
 _HANDLE: Final = re.compile(r"@\w{1,15}", re.ASCII)
 _CASHTAG: Final = re.compile(r"\$[a-z]{1,6}", re.ASCII | re.IGNORECASE)
-
-
-class Rule(NamedTuple):
-    """A rule as X holds it; `id` is X's, None before it has one."""
-
-    value: str
-    tag: str
-    id: str | None = None
 
 
 class Change(NamedTuple):

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 
 from config.brands import Brand
 from workers.runtime.logging import get_logger
-from workers.stream.x.api import NO_SUCH_RULE, XApi
-from workers.stream.x.failure import CallFailed, Failure
-from workers.stream.x.rules import Rule, compile_rules, difference, tagged_brand
+from workers.stream.x.rules import compile_rules, difference, tagged_brand
+from workers.x.api import NO_SUCH_RULE, Rule, XApi
+from workers.x.failure import CallFailed, Failure
 
 _log = get_logger(__name__)
 

@@ -16,18 +16,18 @@ from workers.runtime.stopping import unless
 from workers.store.migrate import check_shape
 from workers.store.store import Store
 from workers.stream.source import Line
-from workers.stream.x.api import XApi
 from workers.stream.x.buffer import Buffer
 from workers.stream.x.connection import StreamConnection
-from workers.stream.x.failure import Failure
-from workers.stream.x.keeper import Keeper, Loaded, State, credential_name
-from workers.stream.x.meter import Meter, utc_day
 from workers.stream.x.pace import Pace
 from workers.stream.x.reception import Reception
 from workers.stream.x.recovery import Budget, Recovery
 from workers.stream.x.ruleset import Ruleset
 from workers.stream.x.supervisor import Supervisor
 from workers.stream.x.watermark import Watermark
+from workers.x.api import XApi
+from workers.x.failure import Failure
+from workers.x.keeper import Keeper, Loaded, State, credential_name
+from workers.x.meter import Meter, utc_day
 
 _log = get_logger(__name__)
 
@@ -88,7 +88,7 @@ class XSource:
             return
         buffer = Buffer()
         self._reception = self._receive(loaded, buffer)
-        api = XApi(self._settings.base_url, self._secret.get_secret_value())
+        api = XApi(self._settings.base_url, self._secret.get_secret_value(), authors=self._settings.authors)
         working = asyncio.create_task(self._work(api, self._reception, loaded.state), name="x-work")
         try:
             while await unless(stopping, _ready(buffer, working)):
@@ -108,9 +108,7 @@ class XSource:
         ruleset = Ruleset(api, self._brands, settings.rules)
         posts = None if settings.recovery_usd is None else int(settings.recovery_usd / settings.post_usd)
         budget = Budget(posts, settings.recovery_time.total_seconds())
-        recovery = Recovery(
-            api, reception, lambda: ruleset.rules, self._clock, pace, budget, authors=settings.authors
-        )  # fmt: skip
+        recovery = Recovery(api, reception, lambda: ruleset.rules, self._clock, pace, budget)
         self._supervisor = Supervisor(
             lambda receiver: StreamConnection(settings.base_url, token, pace.silence, receiver),
             api, ruleset, reception, recovery, self._health, self._clock, pace,

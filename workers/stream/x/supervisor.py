@@ -12,15 +12,16 @@ from workers.runtime import metrics
 from workers.runtime.clock import Clock
 from workers.runtime.health import StageHealth
 from workers.runtime.logging import get_logger
-from workers.stream.x.api import XApi
 from workers.stream.x.connection import StreamConnection
-from workers.stream.x.failure import CallFailed, Failure
-from workers.stream.x.meter import seconds_until_tomorrow
-from workers.stream.x.pace import Failures, Pace, connect_wait, recent_connects
-from workers.stream.x.parameters import Spelling, other, post_parameters
+from workers.stream.x.pace import Pace, connect_wait, recent_connects
 from workers.stream.x.reception import Reception
 from workers.stream.x.recovery import Gap, Recovery
 from workers.stream.x.ruleset import Ruleset
+from workers.x.api import XApi
+from workers.x.backoff import Failures
+from workers.x.failure import CallFailed, Failure
+from workers.x.meter import seconds_until_tomorrow
+from workers.x.parameters import Spelling, other, post_parameters
 
 _log = get_logger(__name__)
 

@@ -24,10 +24,9 @@ from workers.simulator.server import Simulator
 from workers.store import Store, open_store
 from workers.store.migrate import migrate
 from workers.stream.worker import StreamWorker
-from workers.stream.x.api import XApi
 from workers.stream.x.pace import Pace
-from workers.stream.x.rules import Rule
 from workers.stream.x.source import XSource
+from workers.x.api import Rule, XApi
 
 SPEED = 40.0
 PATIENCE_SECONDS = 40.0

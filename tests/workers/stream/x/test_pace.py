@@ -5,8 +5,9 @@ from itertools import pairwise
 
 import pytest
 
-from workers.stream.x.failure import Failure, Kind, of_answer, of_message
-from workers.stream.x.pace import CONNECTS, WINDOW_SECONDS, Failures, Pace, connect_wait
+from workers.stream.x.pace import CONNECTS, Pace, connect_wait
+from workers.x.backoff import WINDOW_SECONDS, Failures
+from workers.x.failure import Failure, Kind, of_answer, of_message
 
 NOW = 1_000_000.0
 

@@ -7,9 +7,9 @@ import pytest
 
 from workers.stream.source import Line
 from workers.stream.x.buffer import Buffer
-from workers.stream.x.meter import Meter, seconds_until_tomorrow
 from workers.stream.x.volume import Volume
 from workers.stream.x.watermark import Watermark
+from workers.x.meter import Meter, seconds_until_tomorrow
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 

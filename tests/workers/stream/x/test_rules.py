@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from config.brands import Brand
 from workers.simulator.query import parse
-from workers.stream.x.rules import MAX_RULE_CHARACTERS, Rule, compile_rules, difference
+from workers.stream.x.rules import MAX_RULE_CHARACTERS, compile_rules, difference
+from workers.x.api import Rule
 
 
 def brand(*keywords: Any, **fields: Any) -> Brand:

@@ -16,7 +16,7 @@ from tests.workers.stream.x.rig import Files, Rig, rig, scaled
 from workers.simulator.faults import Fault
 from workers.simulator.options import TOKEN
 from workers.stream.x.buffer import Buffer
-from workers.stream.x.keeper import credential_name, read_state
+from workers.x.keeper import credential_name, read_state
 
 SECRET = "AAAAsecret-token-of-somebody%2B9"
 Said = Callable[[], str]

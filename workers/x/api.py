@@ -1,22 +1,29 @@
 """X's REST endpoints: paced, timed out, errors told by class. The token is in the session's headers, nowhere else."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import aiohttp
 import msgspec
 from asyncio_throttle.throttler import Throttler
 
 from workers.runtime.http_client import release
-from workers.stream import fields
-from workers.stream.x.failure import CallFailed, Failure, of_answer
-from workers.stream.x.pace import WINDOW_SECONDS
-from workers.stream.x.rules import Rule
+from workers.runtime.logging import get_logger
+from workers.x import fields
+from workers.x.backoff import WINDOW_SECONDS
+from workers.x.failure import CallFailed, Failure, of_answer
+from workers.x.parameters import Spelling, other, post_parameters
+
+_log = get_logger(__name__)
 
 RULES_PATH: Final = "/2/tweets/search/stream/rules"
 SEARCH_PATH: Final = "/2/tweets/search/recent"
+LOOKUP_PATH: Final = "/2/tweets"
 # X's, in 15 minutes: rules are read 450 times and changed 100, search asked 450 and so on.
-_REQUESTS: Final = {"read": 450, "change": 100, "search": 450, "clear": 25, "usage": 50, "counts": 300}
+_REQUESTS: Final = {
+    "read": 450, "change": 100, "search": 450, "lookup": 3500, "clear": 25, "usage": 50, "counts": 300,
+}  # fmt: skip
+LOOKUP_IDS: Final = 100  # X's: ids in one look-up
 NO_SUCH_RULE: Final = "X takes no such rule"
 _POLL_SECONDS: Final = 0.1  # asyncio-throttle polls; ours: fine enough beside a request's time
 _RULES_AT_ONCE: Final = 100  # ours: rules in one request
@@ -29,11 +36,24 @@ def x_headers(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}", "User-Agent": f"hikeshi/{release()}"}
 
 
-class XApi:
-    """One credential's calls. Raises CallFailed; close it."""
+class Rule(NamedTuple):
+    """A rule of the stream as X holds it; `id` is X's, None before it has one."""
 
-    def __init__(self, base_url: str, token: str) -> None:
+    value: str
+    tag: str
+    id: str | None = None
+
+
+class XApi:
+    """One credential's calls. Raises CallFailed; close it.
+
+    `authors`: posts come with their authors, whom X may bill. `spelling`: how the fields of a post are named first; an
+    answer that refuses a name makes it the other from then on.
+    """
+
+    def __init__(self, base_url: str, token: str, *, spelling: Spelling = "tweet", authors: bool = True) -> None:
         self._base_url = base_url.rstrip("/")
+        self.spelling, self._authors = spelling, authors
         self._session = aiohttp.ClientSession(
             headers=x_headers(token),
             timeout=aiohttp.ClientTimeout(total=_TOTAL_SECONDS, sock_connect=_CONNECT_SECONDS),
@@ -91,7 +111,11 @@ class XApi:
 
     async def search(self, parameters: Mapping[str, str]) -> tuple[dict[str, Any], bytes]:
         """One page of recent search: read, and as it came."""
-        return await self._call("search", "GET", SEARCH_PATH, parameters=parameters)
+        return await self._posts("search", SEARCH_PATH, parameters)
+
+    async def posts(self, ids: Sequence[str]) -> tuple[dict[str, Any], bytes]:
+        """These posts, 100 at most: read, and as it came. One that X no longer shows is among its `errors`, or gone."""
+        return await self._posts("lookup", LOOKUP_PATH, {"ids": ",".join(ids)})
 
     async def posts_a_day(self, query: str) -> float:
         """How many posts a day a query met over the last seven. X bills the question as one post."""
@@ -110,6 +134,21 @@ class XApi:
         answer, _ = await self._call("usage", "GET", "/2/usage/tweets", parameters={"days": "31"})
         data = answer.get("data")
         return data if isinstance(data, dict) else {}
+
+    async def _posts(self, quota: str, path: str, parameters: Mapping[str, str]) -> tuple[dict[str, Any], bytes]:
+        """Posts with all that we want to know of them, in whichever spelling X takes."""
+        asked = self.spelling
+        try:
+            wanted = post_parameters(asked, authors=self._authors)
+            return await self._call(quota, "GET", path, parameters={**parameters, **wanted})
+        except CallFailed as error:
+            if error.failure.kind != "spelling":
+                raise
+        if self.spelling == asked:  # another call of ours may have found out meanwhile
+            self.spelling = other(asked)
+            _log.warning("spelling_changed", parameter=f"{self.spelling}.fields", reason="X refused the other name")
+        wanted = post_parameters(self.spelling, authors=self._authors)
+        return await self._call(quota, "GET", path, parameters={**parameters, **wanted})
 
     async def _call(
         self, quota: str, method: str, path: str, *, parameters: Mapping[str, str] | None = None, body: Any = None

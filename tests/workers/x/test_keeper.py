@@ -1,7 +1,7 @@
 """The stream's row in both stores: the lease, the state and the bill of the day."""
 
 from workers.store import Store
-from workers.stream.x.keeper import Keeper, State, credential_name, read_state
+from workers.x.keeper import Keeper, State, credential_name, read_state
 
 TODAY = "2026-11-24"
 
