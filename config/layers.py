@@ -22,9 +22,6 @@ PREFIX: Final = "HIKESHI_"
 FILE = "settings.yaml"
 EXAMPLE = "config/settings.example.yaml"
 
-# Whole parts of the tree that later releases bring: refused by name, so that nobody believes they are in force.
-LATER_PARTS: Final = ("console",)
-
 Tree = TypeVar("Tree", bound=BaseSettings)
 
 
@@ -183,7 +180,7 @@ class _VariableReader:
         return found
 
     def _refuse_name(self, variable: Variable, name: str) -> None:
-        if name in self.later or name.startswith(tuple(_name((part, "")) for part in LATER_PARTS)):
+        if name in self.later:
             self._refuse(variable, THIS_RELEASE, REFUSED_REMEDY)
             return
         inside = [known for known in self.names if known.startswith(f"{name}__")]
@@ -239,10 +236,6 @@ def _read_file(folder: Path, places: Mapping[Place, bool]) -> Document:
     if "config" in document.value:
         document.refuse(("config",), "can't be set in a file of that folder", f"set {PREFIX}CONFIG or use --config")
         del document.value["config"]
-    for part in LATER_PARTS:
-        if part in document.value:
-            document.refuse((part,), THIS_RELEASE, REFUSED_REMEDY)
-            del document.value[part]
     for place, secret in places.items():
         if secret:
             _secret_from_file(document, place, folder)

@@ -138,6 +138,33 @@ class MetricsSettings(Strict):
     """The port; 0: any free one, which is logged. Unset: 8643 for `run` and in the image, else 0."""
 
 
+class ConsoleSettings(Strict):
+    """The web server with the incidents' pages."""
+
+    host: Text = "127.0.0.1"
+    """The address to listen at. Pages show posts and take acts by signed links alone; put TLS before any other host."""
+    port: Port = Field(default=8642, examples=[8642])
+    """The port; 0: any free one, which is logged."""
+    public_url: WebAddress | None = Field(default=None, examples=["https://hikeshi.example.com"])
+    """How people reach it from outside, for the links in notifications. Unset: these hold no links."""
+    secret: SecretStr | None = None
+    """Signs the links: a long random text. Unset: the store makes one and keeps it."""
+
+    @field_validator("public_url")
+    @classmethod
+    def _no_more_than_a_place(cls, url: str | None) -> str | None:
+        if url is not None and ("?" in url or "#" in url):
+            raise refusal("holds more than a place", "leave out what comes after `?` or `#`")
+        return url
+
+    @field_validator("secret")
+    @classmethod
+    def _not_empty(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and not secret.get_secret_value().strip():
+            raise refusal("is empty", "write a long random text, or leave it out: the store makes one")
+        return secret
+
+
 class HeartbeatSettings(Strict):
     """A watchman outside."""
 
@@ -190,6 +217,7 @@ class Settings(BaseSettings):
     store: StoreSettings = StoreSettings()
     sentry: SentrySettings = SentrySettings()
     metrics: MetricsSettings = MetricsSettings()
+    console: ConsoleSettings = ConsoleSettings()
     heartbeat: HeartbeatSettings = HeartbeatSettings()
     language: Literal["en", "ja"] = "en"
     """The language of messages where a route names none."""

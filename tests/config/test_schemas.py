@@ -54,7 +54,7 @@ def test_the_examples_hold_as_they_are_and_with_all_settings_switched_on(
     assert text.startswith(f"# yaml-language-server: $schema=./{kind}.schema.json\n")
     if whole:
         text = switched_on(text).replace("/run/secrets/", f"{tmp_path}/")
-        for name in ("webhook", "kafka", "sentry", "x"):
+        for name in ("webhook", "kafka", "sentry", "x", "console"):
             (tmp_path / name).write_text("https://secret@errors.example.com/7" if name == "sentry" else "secret")
     assert faults_by_schema(kind, yaml.safe_load(text)) == []
     (tmp_path / f"{kind}.yaml").write_text(text, "utf-8")

@@ -8,7 +8,6 @@ from config.faults import ConfigurationFaults
 from config.settings import Settings, load_settings
 
 PREFIX = "HIKESHI_"
-LATER = "this release does not act on it yet; remove it, or run a release that does"
 READABLE = "name a readable file that holds the secret alone"
 SASL = {
     "KAFKA__BOOTSTRAP_SERVERS": "kafka:9092",
@@ -47,6 +46,7 @@ def test_the_defaults() -> None:
     assert (settings.source, settings.replay.file, settings.replay.speed) == (None, None, "max")
     assert (settings.metrics.host, settings.metrics.port, settings.drain_seconds) == ("127.0.0.1", None, 20)
     assert (settings.language, settings.log.level, settings.log.format) == ("en", "info", "console")
+    assert (settings.console.host, settings.console.port, settings.console.public_url) == ("127.0.0.1", 8642, None)
 
 
 def test_options_then_environment_then_dotenv_then_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,9 +123,13 @@ VARIABLES = {
         {"LANGUAGE_FILE": "x"},
         ["LANGUAGE_FILE: unknown setting; did you mean `HIKESHI_LANGUAGE`?"],
     ),
-    "later releases": (
-        {"CONSOLE__PORT": "1", "CONSOLE__SECRET_FILE": "x"},
-        [f"{name}: {LATER}" for name in ("CONSOLE__PORT", "CONSOLE__SECRET_FILE")],
+    "console": (
+        {"CONSOLE__PORT": "70000", "CONSOLE__PUBLIC_URL": "https://a.example/?b", "CONSOLE__SECRET": " "},
+        [
+            "CONSOLE__PORT: 70000 is no port; write 0 (any free one) to 65535",
+            "CONSOLE__PUBLIC_URL: holds more than a place; leave out what comes after `?` or `#`",
+            "CONSOLE__SECRET: is empty; write a long random text, or leave it out: the store makes one",
+        ],
     ),
     "secret file missing": (
         {"SENTRY__DSN_FILE": "/no-such"},
@@ -268,12 +272,8 @@ FILES = {
             "1: langage: unknown key; did you mean `language`?",
             "3: kafka.bootstrap: unknown key; did you mean `bootstrap_servers`?",
             "4: 色: unknown key; known here: config, data, source, replay, x, kafka, store, sentry, metrics, "
-            "heartbeat, language, log, drain_seconds",
+            "console, heartbeat, language, log, drain_seconds",
         ],
-    ),
-    "later releases": (
-        "console: {port: 1}\n",
-        [f"1: console: {LATER}"],
     ),
     "its own folder": (
         "config: elsewhere\n",
