@@ -8,7 +8,8 @@ from pydantic import Field
 
 from config.brands import Brand
 from config.layers import secret_places
-from config.routes_file import ReceiverEntry, RouteEntry
+from config.receivers import ReceiverEntry
+from config.routes_file import RouteEntry
 from config.settings import Settings
 from config.validation import Strict
 

@@ -10,7 +10,8 @@ from pydantic import SecretStr
 
 from config.documents import Document, read_document
 from config.faults import ConfigurationFaults
-from config.routes_file import EXAMPLE, MatchEntry, Receivers, RouteEntry, read_routes
+from config.receivers import Receivers
+from config.routes_file import EXAMPLE, MatchEntry, RouteEntry, read_routes
 from config.settings import Settings
 
 DEFAULT_RECEIVER = "console"
