@@ -19,6 +19,7 @@ from config.validation import Strict, validate
 
 EXAMPLE: Final = "config/brands.example.yaml"
 MINUTE: Final = timedelta(minutes=1)
+LONGEST_DESCRIPTION: Final = 500  # ours, in characters: a sentence or two; what is longer says less of each word
 LONGEST_BURST: Final = timedelta(days=1)  # ours: longer is no burst, and minute counters would be read by the thousand
 
 
@@ -88,12 +89,16 @@ class Brand(Strict):
     """A post with one of these is not about the brand."""
     context: tuple[Keyword, ...] = Field(default=(), examples=["[充電器, delivery]"])
     """Words that come with the brand where it is meant."""
+    description: str = Field(default="", examples=["chargers and batteries for phones / スマホの充電器"])
+    """What the brand is and sells, in a sentence, in the languages it is spoken of: tells it from what has its name."""
     require_context: StrictBool = Field(default=False, examples=["true"])
     """Whether a post needs one of the context's words: for names that are everyday words."""
     handles: tuple[Handle, ...] = Field(default=(), examples=["[acme_jp]"])
     """Accounts: posts that name them or reply to them count."""
     own: tuple[Handle, ...] = Field(default=(), examples=["[acme_jp]"])
     """Our own accounts: what they post is never a complaint."""
+    watchlist: tuple[Handle, ...] = Field(default=(), examples=["[a_journalist]"])
+    """Accounts whose every word about the brand matters, however few follow them."""
     languages: tuple[Language, ...] = Field(default=(), examples=["[ja, en]"])
     """The languages listened for, as X codes them; empty: all. Posts without a language always pass."""
     timezone: TimeZone = Field(default="UTC", examples=["Asia/Tokyo"])
@@ -127,6 +132,21 @@ class Brand(Strict):
         if not found:
             raise refusal(f"the name {name!r} gives no id: it holds no ASCII letter", "add one, for example `id: acme`")
         return found
+
+    @field_validator("description")
+    @classmethod
+    def _short(cls, description: str) -> str:
+        if len(description) > LONGEST_DESCRIPTION:
+            raise refusal(f"is longer than {LONGEST_DESCRIPTION} characters", "say in a sentence what the brand sells")
+        return description.strip()
+
+    @field_validator("watchlist")
+    @classmethod
+    def _of_others(cls, watchlist: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        both = sorted(set(watchlist) & set(info.data.get("own", ())))
+        if both:
+            raise refusal(f"holds our own account {both[0]!r}, which is no news to us", "take it out of one of the two")
+        return watchlist
 
     @field_validator("require_context")
     @classmethod

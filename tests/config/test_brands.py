@@ -24,8 +24,19 @@ FAULTS = {
         "    色: 赤\n",
         [
             "5: brands[0].色: unknown key; known here: name, id, keywords, exclude, exclude_posts, context, "
-            "require_context, handles, own, languages, timezone, burst"
+            "description, require_context, handles, own, watchlist, languages, timezone, burst"
         ],
+    ),
+    "our own account watched": (
+        "    own: [acme_jp]\n    watchlist: [b, '@Acme_JP']\n",
+        [
+            "6: brands[0].watchlist: holds our own account 'acme_jp', which is no news to us; "
+            "take it out of one of the two"
+        ],
+    ),
+    "a description too long": (
+        f"    description: {'x' * 501}\n",
+        ["5: brands[0].description: is longer than 500 characters; say in a sentence what the brand sells"],
     ),
     "not acted on yet": (
         "    priority: high\n",
