@@ -123,6 +123,12 @@ incidents = Table(
     Column("spans", Text, nullable=False),  # of a burst: JSON list of [first ms, last ms] of `created_at`
     Column("sample", Boolean, nullable=False),
     Column("due_at", BigInteger),  # when to look at it again though nothing arrives
+    Column("escalation", Text),  # JSON: the steps as they were when it first got them, and how far they have gone
+    Column("muted_by", Text),  # who or what keeps its notifications back, for people
+    Column("muted_until", BigInteger),  # null with a mute: until what mutes it is over
+    Column("mute", Text),  # what mutes it: silence:ID, incident:ID, campaign:NAME
+    Index("incidents_muted", "mute", postgresql_where=text("mute IS NOT NULL"),
+          sqlite_where=text("mute IS NOT NULL")),
     Index("incidents_latest", "key", unique=True, postgresql_where=text("latest"), sqlite_where=text("latest")),
     Index("incidents_due", "due_at", postgresql_where=text("due_at IS NOT NULL"),
           sqlite_where=text("due_at IS NOT NULL")),
@@ -180,6 +186,7 @@ outbox = Table(
     Column("trace", Text),  # W3C traceparent of the post that led to it: one id from post to notification
     Column("fallback_at", BigInteger),  # when its fallback was told
     Column("detail", Text),  # the last failure, or why it was cancelled
+    Column("held", Text),  # why it waits though it could go: mute, quiet, digest
     Index("outbox_due", "due_at", postgresql_where=text("state IN ('scheduled', 'frozen')"),
           sqlite_where=text("state IN ('scheduled', 'frozen')")),
     Index("outbox_scheduled", "incident", "receiver", unique=True, postgresql_where=text("state = 'scheduled'"),
