@@ -8,6 +8,7 @@ from pydantic import Field
 
 from config.brands import Brand
 from config.layers import secret_places
+from config.ops_route import OpsEntry
 from config.receivers import ReceiverEntry
 from config.routes_file import RouteEntry
 from config.settings import Settings
@@ -28,6 +29,7 @@ class _RoutesFile(Strict):
 
     receivers: tuple[ReceiverEntry, ...] = Field(min_length=1)
     route: RouteEntry
+    ops: OpsEntry | None = None
 
 
 def schemas() -> dict[str, dict[str, Any]]:

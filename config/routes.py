@@ -1,47 +1,22 @@
 """Who is told of which incident, and when: the policy that `routes.yaml` says, resolved for use."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
-
-from pydantic import SecretStr
 
 from config.documents import Document, read_document
 from config.faults import ConfigurationFaults
+from config.ops_route import read_ops
+from config.receiver import Receiver as Receiver
+from config.receiver import Throttle as Throttle
+from config.receiver import Webhook as Webhook
+from config.receiver import receiver_of
 from config.receivers import Receivers
 from config.routes_file import EXAMPLE, MatchEntry, RouteEntry, read_routes
 from config.settings import Settings
 
 DEFAULT_RECEIVER = "console"
-
-
-@dataclass(frozen=True, slots=True)
-class Webhook:
-    """An address that gets JSON; with a secret each request is signed. The address may hold a token: not shown."""
-
-    url: str = field(repr=False)
-    secret: SecretStr | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Throttle:
-    """At most `count` notifications `per` so long; what exceeds it is bundled, never dropped."""
-
-    count: int
-    per: timedelta
-
-
-@dataclass(frozen=True, slots=True)
-class Receiver:
-    """Somebody to tell, by one channel."""
-
-    name: str
-    kind: Literal["console", "webhook"]
-    webhook: Webhook | None = None
-    throttle: Throttle | None = None
-    fallback: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +54,8 @@ class Policy:
 
     receivers: Mapping[str, Receiver]
     route: Route
+    ops: tuple[str, ...] = ()
+    """Receivers that are told when Hikeshi itself is in trouble."""
 
 
 def default_policy(language: str = "en") -> Policy:
@@ -101,21 +78,16 @@ def load_routes(path: Path, settings: Settings) -> Policy:
 def policy_of(document: Document, folder: Path, language: str) -> Policy | None:
     """The policy of a document, which gets the faults; secret files are named from `folder` on."""
     written = read_routes(document, folder)
+    ops = read_ops(document)
     if written is None or document.faults:
         return None
     receivers, route = written
     root = Route(tuple(route.receivers or ()), language=language)
-    return Policy(_receivers(receivers), _resolve(route, root))
+    return Policy(_receivers(receivers), _resolve(route, root), ops)
 
 
 def _receivers(entries: Receivers) -> dict[str, Receiver]:
-    found = {}
-    for entry, secret in entries:
-        webhook = Webhook(entry.webhook.url, secret) if entry.webhook else None
-        throttle = Throttle(entry.throttle.count, entry.throttle.per) if entry.throttle else None
-        kind: Literal["console", "webhook"] = "webhook" if webhook else "console"
-        found[entry.name] = Receiver(entry.name, kind, webhook, throttle, entry.fallback)
-    return found
+    return {read.entry.name: receiver_of(read) for read in entries}
 
 
 def _resolve(entry: RouteEntry, parent: Route) -> Route:

@@ -76,7 +76,7 @@ class RouteEntry(Strict):
         return names
 
 
-KEYS = ("receivers", "route")
+KEYS = ("receivers", "route", "ops")
 
 
 def read_routes(document: Document, folder: Path) -> tuple[Receivers, RouteEntry] | None:

@@ -53,6 +53,18 @@ FAULTS = {
         DESK + ROOT + "    \nescalations:\n  night: [{notify: 当番}, {wait: 5m}, {repeat: 3}]\n",
         [f"7: escalations: this release does not act on it yet; {LATER}"],
     ),
+    "ops without a receiver that is there": (
+        DESK + ROOT + "ops:\n  receivers: [当直, 当番]\n",
+        ["7: ops.receivers[0]: there is no receiver '当直'; known here: 当番"],
+    ),
+    "ops that tells nobody": (
+        DESK + ROOT + "ops: {receivers: []}\n",
+        ["6: ops.receivers: is empty: nobody would be told; name a receiver, or leave `ops` out: the log says it"],
+    ),
+    "ops that is no block": (
+        DESK + ROOT + "ops: [当番]\n",
+        ["6: ops: must be a block of keys, not a list; write it"],
+    ),
     "keys of later releases": (
         DESK
         + ROOT
@@ -64,9 +76,12 @@ FAULTS = {
             f"9: route.routes[0].acknowledge_for: {NOT_YET} (the lease of an acknowledgement); {LATER}",
         ],
     ),
-    "channel of a later release": (
+    "channel with a secret that can't be one": (
         "receivers:\n  - name: 当番\n    pagerduty: {routing_key: hunter2}\n" + ROOT,
-        [f"3: receivers[0].pagerduty: this release does not act on it yet (this channel); {LATER}"],
+        [
+            "3: receivers[0].pagerduty.routing_key: is not an integration key; "
+            "copy the 32 letters and digits of its Events API v2"
+        ],
     ),
     "channel that nobody knows": (
         "receivers:\n  - name: 当番\n    webhok: {url: x}\n" + ROOT,
@@ -311,6 +326,11 @@ route:
     assert grandchild.language == "ja"
     assert grandchild.repeat_interval == timedelta(milliseconds=250)
     assert (second.receivers, second.language, second.group_wait) == (("当番",), "en", timedelta(seconds=1))
+
+
+def test_ops_are_told_by_receivers_of_the_same_file(tmp_path: Path) -> None:
+    assert load(DESK + ROOT, tmp_path).ops == ()
+    assert load(DESK + ROOT + "ops: {receivers: [当番, 当番]}\n", tmp_path).ops == ("当番",)
 
 
 def test_a_secret_is_read_from_its_file_beside_this_one_and_never_shown(tmp_path: Path) -> None:
