@@ -16,6 +16,7 @@ from config.faults import ConfigurationFaults
 from config.fields import Port, ServerList, Text, WebAddress, Whole, checked_web_address
 from config.layers import PREFIX, Layers, read_layers
 from config.refusals import refusal
+from config.steward import StewardSettings
 from config.validation import Strict
 
 
@@ -218,6 +219,7 @@ class Settings(BaseSettings):
     sentry: SentrySettings = SentrySettings()
     metrics: MetricsSettings = MetricsSettings()
     console: ConsoleSettings = ConsoleSettings()
+    steward: StewardSettings = StewardSettings()
     heartbeat: HeartbeatSettings = HeartbeatSettings()
     language: Literal["en", "ja"] = "en"
     """The language of messages where a route names none."""

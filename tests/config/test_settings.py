@@ -272,7 +272,7 @@ FILES = {
             "1: langage: unknown key; did you mean `language`?",
             "3: kafka.bootstrap: unknown key; did you mean `bootstrap_servers`?",
             "4: 色: unknown key; known here: config, data, source, replay, x, kafka, store, sentry, metrics, "
-            "console, heartbeat, language, log, drain_seconds",
+            "console, steward, heartbeat, language, log, drain_seconds",
         ],
     ),
     "its own folder": (
@@ -367,3 +367,31 @@ def test_dotenv_that_cannot_be_read() -> None:
 def test_no_fault_shows_a_secret(text: str) -> None:
     Path("config/settings.yaml").write_text(text)
     assert faults()
+
+
+STEWARD = {
+    "no durations": ({"SPREAD": "soon"}, ["SPREAD: 'soon' is not a duration; write times with commas between"]),
+    "faster than X counts": ({"SPREAD": "10s, 5m"}, ["SPREAD: holds a time below a minute"]),
+    "shrinking": ({"SPREAD": "5m, 1m"}, ["SPREAD: holds a time shorter than the one before it"]),
+    "no request": ({"REQUESTS": "0"}, ["REQUESTS: is 0; write a whole number from 1"]),
+    "debt": ({"USD_A_DAY": "-1"}, ["USD_A_DAY: is no amount of money"]),
+    "more than all": ({"REMOVAL_SHARE": "1.5"}, ["REMOVAL_SHARE: is no share"]),
+    "an hour": ({"KEEP_POSTS": "1h"}, ["KEEP_POSTS: is shorter than a day; write for example `90d`, or `0s`"]),
+    "incidents shorter than posts": (
+        {"KEEP_POSTS": "500d"},
+        ["keep_incidents: is shorter than posts are kept, and they name their incident; keep them for `500d` at least"],
+    ),
+    "posts for ever": ({"KEEP_POSTS": "0s"}, ["keep_incidents: is shorter than posts are kept"]),
+}
+
+
+@pytest.mark.parametrize("name", STEWARD)
+def test_what_the_steward_may_not_be_told(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    variables, expected = STEWARD[name]
+    environment(monkeypatch, {f"STEWARD__{key}": value for key, value in variables.items()})
+    assert [one in fault for one, fault in zip(expected, faults(), strict=True)] == [True] * len(expected)
+
+
+def test_what_is_kept_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    environment(monkeypatch, {"STEWARD__KEEP_POSTS": "0s", "STEWARD__KEEP_INCIDENTS": "0s", "STEWARD__SPREAD": "off"})
+    assert not load_settings().steward.keep_posts
