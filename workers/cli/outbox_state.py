@@ -6,10 +6,10 @@ from sqlalchemy import text
 
 from workers.store.store import Store
 
-# The contract's: repeats, reminders, escalations and digests aren't waited for.
+# The contract's: repeats, reminders, escalations and digests aren't waited for. Alerts to ops are not of the source.
 _PENDING: Final = (
     "SELECT COUNT(*) FROM outbox WHERE state IN ('scheduled', 'frozen', 'bundled') "
-    "AND reason IN ('first', 'new_posts', 'severity_rose')"
+    "AND reason IN ('first', 'new_posts', 'severity_rose') AND incident NOT LIKE 'ops-%'"
 )
 _INCIDENTS: Final = (
     "SELECT COUNT(CASE WHEN opened_at >= :since THEN 1 END), "
@@ -17,7 +17,7 @@ _INCIDENTS: Final = (
 )
 _FINISHED: Final = (
     "SELECT COUNT(CASE WHEN state = 'sent' THEN 1 END), COUNT(CASE WHEN state = 'failed' THEN 1 END) "
-    "FROM outbox WHERE finished_at >= :since"
+    "FROM outbox WHERE finished_at >= :since AND incident NOT LIKE 'ops-%'"
 )
 
 

@@ -8,11 +8,13 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from config.routes import Policy
+from workers.dispatcher.ops_freezing import freeze_ops
 from workers.dispatcher.outbox import Due, Frozen, Style, Tells, read_frozen
 from workers.dispatcher.payload import MAX_POSTS, ShownPost, notification, shown_post
 from workers.incidents import pending, records
 from workers.incidents.decide import ask_again, still_wanted, told_as
 from workers.incidents.model import Decision, Incident, Millis, Reason
+from workers.incidents.ops import is_ops
 from workers.incidents.routing import route
 from workers.store.bulk import Rows
 from workers.store.membership import belonging_to
@@ -46,6 +48,8 @@ async def freeze(
     """
     if dues[0].state == "frozen":
         return await read_frozen(connection, dues[0].id)
+    if is_ops(dues[0].incident):
+        return await freeze_ops(connection, dialect, policy, receiver, dues[0], now)
     incidents = await records.lock(connection, dialect, {due.incident for due in dues}, policy)
     wanted: list[_Wanted] = []
     unwanted: list[tuple[Incident, Decision]] = []
