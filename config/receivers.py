@@ -1,46 +1,44 @@
-"""The receivers of `routes.yaml`: who can be told, by which channel, and what is refused."""
+"""The receivers of `routes.yaml`: who can be told, by which channel, at what pace, and what is refused."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, Final, NamedTuple
 
-from pydantic import Field, SecretStr, StrictInt, StrictStr, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, StrictInt, StrictStr, field_validator
 
+from config.channels import (
+    CHANNEL_MODELS,
+    AlertmanagerEntry,
+    AppriseEntry,
+    ChannelEntry,
+    ConsoleEntry,
+    DiscordEntry,
+    EmailEntry,
+    LineEntry,
+    PagerDutyEntry,
+    SlackEntry,
+    TeamsEntry,
+    WebhookEntry,
+    with_secrets,
+)
 from config.documents import Document, Place
 from config.durations import PositiveDuration
 from config.faults import suggestion
-from config.fields import WebAddress
 from config.refusals import refusal
-from config.secrets import read_secret
 from config.validation import Strict, validate
 
-CHANNELS = ("console", "webhook")
-LATER_CHANNELS = ("slack", "pagerduty", "mail", "email", "teams", "line", "discord", "telegram", "apprise", "sms")
-
-Receivers = list[tuple["ReceiverEntry", SecretStr | None]]
-
-
-class ConsoleEntry(Strict):
-    """The terminal: nothing to set."""
-
-
-class WebhookEntry(Strict):
-    """An address that gets JSON, and the secret that signs it."""
-
-    url: WebAddress = Field(examples=["https://example.com/hook"])
-    """Where to post."""
-    secret: SecretStr | None = None
-    """Signs each request, so that the receiver knows it is ours."""
-    secret_file: StrictStr | None = None
-    """A file that holds the secret alone; a relative name is from the folder of this file on."""
-
-    @field_validator("secret")
-    @classmethod
-    def _not_empty(cls, secret: SecretStr | None) -> SecretStr | None:
-        if secret is not None and not secret.get_secret_value().strip():
-            raise refusal("is empty", "write the secret, or leave the key out to send unsigned")
-        return secret
+_SHORTEST: Final = {
+    "console": "console: {}",
+    "webhook": "webhook: {url: …}",
+    "slack": "slack: {channel: …, token_file: …}",
+    "pagerduty": "pagerduty: {routing_key_file: …}",
+    "alertmanager": "alertmanager: {url: …}",
+    "email": "email: {server: …, from: …, to: […]}",
+    "discord": "discord: {url_file: …}",
+    "teams": "teams: {url_file: …}",
+    "line": "line: {token_file: …, to: …}",
+    "apprise": "apprise: {url_file: …}",
+}
 
 
 class ThrottleEntry(Strict):
@@ -62,16 +60,34 @@ class ThrottleEntry(Strict):
 class ReceiverEntry(Strict):
     """Somebody to tell: a name and exactly one channel."""
 
-    not_yet: ClassVar[Mapping[str, str]] = dict.fromkeys(LATER_CHANNELS, "this channel")
-
     name: str = Field(examples=["desk"])
     """What routes call it."""
     console: ConsoleEntry | None = Field(default=None, examples=["{}"])
     """The terminal: `console: {}`."""
     webhook: WebhookEntry | None = Field(default=None, examples=['{url: "https://example.com/hook"}'])
     """An address that gets JSON."""
+    slack: SlackEntry | None = Field(default=None, examples=["{channel: C0123456789, token_file: slack.token}"])
+    """A channel of Slack."""
+    pagerduty: PagerDutyEntry | None = Field(default=None, examples=["{routing_key_file: pagerduty.key}"])
+    """A service of PagerDuty."""
+    alertmanager: AlertmanagerEntry | None = Field(default=None, examples=['{url: "http://alertmanager:9093"}'])
+    """A Prometheus Alertmanager."""
+    email: EmailEntry | None = Field(
+        default=None, examples=["{server: smtp.example.com, from: hikeshi@example.com, to: [oncall@example.com]}"]
+    )
+    """Mail."""
+    discord: DiscordEntry | None = Field(default=None, examples=["{url_file: discord.url}"])
+    """A channel of Discord."""
+    teams: TeamsEntry | None = Field(default=None, examples=["{url_file: teams.url}"])
+    """A channel or chat of Microsoft Teams."""
+    line: LineEntry | None = Field(
+        default=None, examples=["{token_file: line.token, to: C0123456789abcdef0123456789abcdef}"]
+    )
+    """A person or group in LINE."""
+    apprise: AppriseEntry | None = Field(default=None, examples=["{url_file: apprise.url}"])
+    """Any other service, through apprise."""
     throttle: ThrottleEntry | None = Field(default=None, examples=["{count: 30, per: 1m}"])
-    """How much the receiver bears."""
+    """How much the receiver bears; unset: what its provider allows, where it says."""
     fallback: StrictStr | None = Field(default=None, examples=["duty"])
     """Who is told instead after a final failure, or 60 s undelivered."""
 
@@ -83,47 +99,43 @@ class ReceiverEntry(Strict):
         return name
 
 
-def checked_receivers(
-    document: Document, entries: Sequence[Any], folder: Path
-) -> Iterator[tuple[ReceiverEntry, SecretStr | None]]:
+class ReadReceiver(NamedTuple):
+    """A receiver as read: its entry, which channel it has, and that channel's keys with their secrets."""
+
+    entry: ReceiverEntry
+    kind: str
+    channel: ChannelEntry
+
+
+Receivers = list[ReadReceiver]
+
+
+def checked_receivers(document: Document, entries: Sequence[Any], folder: Path) -> Iterator[ReadReceiver]:
+    """The receivers without a fault; the document gets the faults of the others."""
     for index, entry in enumerate(entries):
         place: Place = ("receivers", index)
         receiver = validate(ReceiverEntry, entry, document, place)
         if isinstance(entry, dict):
             _refuse_channels(document, entry, place)
-        if receiver:
-            yield receiver, _secret(document, receiver.webhook, (*place, "webhook"), folder)
+        kind = next((name for name in CHANNEL_MODELS if getattr(receiver, name, None) is not None), None)
+        if receiver and kind:
+            channel = with_secrets(getattr(receiver, kind), document, (*place, kind), folder)
+            yield ReadReceiver(receiver, kind, channel)
 
 
 def _refuse_channels(document: Document, entry: Mapping[str, Any], place: Place) -> None:
-    given = [channel for channel in (*CHANNELS, *LATER_CHANNELS) if channel in entry]
-    empty = next((channel for channel in CHANNELS if channel in entry and entry[channel] is None), None)
+    given = [channel for channel in CHANNEL_MODELS if channel in entry]
+    empty = next((channel for channel in given if entry[channel] is None), None)
     if not given:
         document.refuse(place, "has no channel", "add `console: {}` or `webhook: {url: …}`")
     elif len(given) > 1:
         document.refuse(place, f"has {len(given)} channels: {', '.join(given)}", "make a receiver of each")
     elif empty:
-        remedy = "write `console: {}`" if empty == "console" else "write `webhook: {url: …}`"
-        document.refuse((*place, empty), "is empty", remedy)
-
-
-def _secret(document: Document, webhook: WebhookEntry | None, place: Place, folder: Path) -> SecretStr | None:
-    if webhook is None or webhook.secret_file is None:
-        return webhook.secret if webhook else None
-    if webhook.secret is not None:
-        document.refuse((*place, "secret_file"), "stands beside `secret`", "keep one of the two")
-        return None
-    try:
-        path = folder / webhook.secret_file
-        document.beside.add(path)
-        return SecretStr(read_secret(path))
-    except PydanticCustomError as error:
-        context = error.context or {}
-        document.refuse((*place, "secret_file"), context["fault"], context["remedy"])
-        return None
+        document.refuse((*place, empty), "is empty", f"write `{_SHORTEST[empty]}`")
 
 
 def receiver_names(document: Document, entries: Sequence[Any]) -> dict[str, int | None]:
+    """The line of each name; the document gets those that are taken twice."""
     names: dict[str, int | None] = {}
     for index, entry in enumerate(entries):
         name = entry.get("name") if isinstance(entry, dict) else None
@@ -137,6 +149,7 @@ def receiver_names(document: Document, entries: Sequence[Any]) -> dict[str, int 
 
 
 def refuse_fallbacks(document: Document, entries: Sequence[Any], names: Mapping[str, Any]) -> None:
+    """The document gets fallbacks to nobody, and those that come back to where they began."""
     fallbacks = {}
     places: dict[str, Place] = {}
     for index, entry in enumerate(entries):
