@@ -1,4 +1,4 @@
-"""`hikeshi posts`: what was stored."""
+"""`hikeshi posts`: what was stored, and what people say of it."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ import click
 
 from config.settings import Settings
 from workers.cli.house import open_house, run_async
+from workers.cli.marks import mark, marks
 from workers.cli.options import Options, common_options
 from workers.cli.output import print_json, print_rows
 from workers.store import queries
@@ -16,6 +17,10 @@ _COLUMNS = ("created_at", "brand", "id", "revision", "kind", "severity", "influe
 @click.group()
 def command() -> None:
     """The posts that matched a brand, each with its incident or the reason for none."""
+
+
+command.add_command(mark)
+command.add_command(marks)
 
 
 @command.command("list")

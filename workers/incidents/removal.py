@@ -30,6 +30,11 @@ async def remove(
         ),
         _REMOVED.bind(dialect, rows),
     )
+    # What was taught on a post goes with it: its numbers are made of its text.
+    await connection.execute(
+        text(f"DELETE FROM lessons WHERE (brand, post) IN (SELECT r.brand, r.id FROM {_REMOVED.source(dialect)})"),
+        _REMOVED.bind(dialect, rows),
+    )
     gone = await connection.execute(
         text(
             f"DELETE FROM posts WHERE (brand, id) IN (SELECT r.brand, r.id FROM {_REMOVED.source(dialect)}) "
@@ -38,6 +43,7 @@ async def remove(
         _REMOVED.bind(dialect, rows),
     )
     removed = gone.all()
+    await _forget_numbers(connection, dialect, rows)
     counted = [row for row in removed if row.kind == "complaint" and row.incident is not None]
     for row in counted:
         await uncount(connection, row.brand, row.kind, row.created_at)
@@ -55,6 +61,16 @@ async def remove(
         decided.append((incident, decision))
     await records.save(connection, dialect, decided, now)
     return [notify.due_at for _, decision in decided for notify in decision.notify]
+
+
+async def _forget_numbers(connection: AsyncConnection, dialect: str, rows: Sequence[tuple[str, str, Millis]]) -> None:
+    """What was learned from the posts' texts, and what was counted of them at X."""
+    given = _REMOVED.bind(dialect, rows)
+    source = _REMOVED.source(dialect)
+    await connection.execute(
+        text(f"DELETE FROM lessons WHERE (brand, post) IN (SELECT r.brand, r.id FROM {source})"), given
+    )
+    await connection.execute(text(f"DELETE FROM spread_looks WHERE post IN (SELECT r.id FROM {source})"), given)
 
 
 async def _bursts_of(connection: AsyncConnection, brands: set[str]) -> list[str]:

@@ -74,7 +74,7 @@ async def incident_details(store: Store, ids: Collection[str]) -> list[dict[str,
                     "spread": {"retweets": spread_row.retweets, "quotes": spread_row.quotes} if spread_row else None,
                     "posts": [_post(post) | _shown(post.body) for post in shown],
                     "timeline": [
-                        {"at": _moment(e.at), "event": e.event, "actor": e.actor, "reason": e.reason} for e in happened
+                        {"at": moment(e.at), "event": e.event, "actor": e.actor, "reason": e.reason} for e in happened
                     ],
                 }
             )
@@ -99,7 +99,7 @@ async def failed_notifications(store: Store) -> list[dict[str, Any]]:
                 "reason": row.reason,
                 "attempts": row.attempts,
                 "fault": row.detail,
-                "at": _moment(row.finished_at),
+                "at": moment(row.finished_at),
             }
             for row in found
         ]
@@ -138,7 +138,7 @@ def _post(row: Row[Any]) -> dict[str, Any]:
         "severity": SEVERITIES[row.severity],
         "influence": INFLUENCES[row.influence],
         "lang": row.lang,
-        "created_at": _moment(row.created_at),
+        "created_at": moment(row.created_at),
         "incident": row.incident,
         "reason": row.reason,
     }
@@ -159,17 +159,18 @@ def _incident(row: Row[Any]) -> dict[str, Any]:
         "kind": row.kind,
         "severity": SEVERITIES[row.severity],
         "status": row.status,
-        "opened_at": _moment(row.opened_at),
-        "updated_at": _moment(row.updated_at),
+        "opened_at": moment(row.opened_at),
+        "updated_at": moment(row.updated_at),
         "post_count": row.post_count,
         "author_count": row.author_count,
         "reasons": msgspec.json.decode(row.reasons),
         "assignee": row.assignee,
-        "acknowledged_until": _moment(row.acknowledged_until) if row.acknowledged_until is not None else None,
+        "acknowledged_until": moment(row.acknowledged_until) if row.acknowledged_until is not None else None,
         "muted_by": None,
         "merged_into": row.merged_into,
     }
 
 
-def _moment(milliseconds: int) -> str:
+def moment(milliseconds: int) -> str:
+    """A stored time as lists show it."""
     return rfc3339(datetime.fromtimestamp(milliseconds / 1000, UTC))
