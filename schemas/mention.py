@@ -21,6 +21,7 @@ class Author(msgspec.Struct, omit_defaults=False):
     followers: int | None = None
     following: int | None = None
     posts: int | None = None
+    listed: int | None = None
     verified: bool | None = None
     verified_type: str | None = None
     created_at: str | None = None

@@ -35,13 +35,23 @@ _MOST_CLAUSES: Final = 20
 
 
 class Post(msgspec.Struct, frozen=True):
-    """What the classifier may know of a post. `created_at` (RFC 3339) dates the author's account; `brand` is an id."""
+    """What the classifier may know of a post. `created_at` (RFC 3339) dates the author's account; `brand` is an id.
+    `match` says why the post was taken for the brand's, `urls` are what its links lead to, `metrics` X's counts."""
 
     text: str
     lang: str | None = None
     author: Author | None = None
     brand: str | None = None
     created_at: str | None = None
+    match: str | None = None
+    urls: list[str] = []
+    metrics: dict[str, Any] = {}
+    retweet_of: str | None = None
+
+    @property
+    def echo(self) -> dict[str, Any] | None:
+        """X's counts, where they are the author's own: those of a plain retweet are its original's."""
+        return None if self.retweet_of else self.metrics
 
 
 class _Outputs(NamedTuple):
@@ -78,7 +88,7 @@ class Classifier:
         negative = np.round(outputs.scores.negative.astype(np.float64), 4).tolist()
         verdicts = []
         for i, post in enumerate(posts):
-            weighed = influence.weigh(post.author, post.created_at)
+            weighed = influence.weigh(post.author, post.created_at, post.echo)
             more = reasons.attention(levels[i], weighed, langs[i] == "ja")
             verdicts.append(
                 Verdict(

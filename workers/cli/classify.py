@@ -134,6 +134,7 @@ def _author(value: dict[str, Any]) -> Author | None:
         followers=fields.count(author.get("followers")),
         following=fields.count(author.get("following")),
         posts=fields.count(author.get("posts")),
+        listed=fields.count(author.get("listed")),
         verified=fields.flag(author.get("verified")),
         verified_type=fields.text(author.get("verified_type")),
         created_at=fields.moment(author.get("created_at")),

@@ -143,6 +143,7 @@ class Post:
             followers=fields.count(metrics.get("followers_count")),
             following=fields.count(metrics.get("following_count")),
             posts=fields.count(_either(metrics, _POST_COUNT)),
+            listed=fields.count(metrics.get("listed_count")),
             verified=fields.flag(user.get("verified")),
             verified_type=fields.text(user.get("verified_type")),
             created_at=fields.moment(user.get("created_at")),
