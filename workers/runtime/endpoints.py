@@ -1,7 +1,5 @@
 """The HTTP endpoints of every worker: /healthz (alive and moving), /readyz (with reasons), /metrics."""
 
-import errno
-import socket
 from collections.abc import Sequence
 from typing import Final
 
@@ -11,6 +9,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from schemas.errors import ConfigurationError
 from workers.runtime.health import StageHealth
+from workers.runtime.listening import listen, why_not
 from workers.runtime.watchdog import STUCK_SECONDS
 
 _SHUTDOWN_SECONDS: Final = 1.0  # a scraper that holds its connection must not use up the drain's time
@@ -33,11 +32,11 @@ class Endpoints:
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
         await runner.setup()
         try:
-            listening = _listen(self._host, self.port)
+            listening = listen(self._host, self.port)
         except OSError as error:
             await runner.cleanup()
             raise ConfigurationError(
-                f"health and metrics can't listen on {self._host}:{self.port} ({_why(error)}): {_REMEDY}"
+                f"health and metrics can't listen on {self._host}:{self.port} ({why_not(error)}): {_REMEDY}"
             ) from error
         await web.SockSite(runner, listening).start()
         self.port = listening.getsockname()[1]
@@ -62,31 +61,3 @@ class Endpoints:
 
     async def _metrics(self, _: web.Request) -> web.Response:
         return web.Response(body=generate_latest(REGISTRY), headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """A bound socket. Ours, not asyncio's: that one would take half of a host's addresses and stay silent."""
-    family, kind, protocol, _, address = socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE | socket.AI_NUMERICSERV
-    )[0]
-    listening = socket.socket(family, kind, protocol)
-    try:
-        # Without it the port of a process that has just ended stays taken for a minute.
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
-        listening.listen(64)
-    except OSError:
-        listening.close()
-        raise
-    listening.setblocking(False)
-    return listening
-
-
-def _why(error: OSError) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return "the port is in use by another process"
-    if error.errno == errno.EACCES:
-        return "this user may not open that port"
-    if error.errno == errno.EADDRNOTAVAIL:
-        return "this machine has no such address"
-    return error.strerror or str(error)
