@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from pydantic import Field
 
+from config.answers import AnswerEntry
 from config.brands import Brand
 from config.layers import secret_places
 from config.ops_route import OpsEntry
@@ -24,6 +25,12 @@ class _BrandsFile(Strict):
     brands: tuple[Brand, ...] = Field(min_length=1)
 
 
+class _AnswersFile(Strict):
+    """The team's own answers by situation."""
+
+    answers: tuple[AnswerEntry, ...] = Field(min_length=1)
+
+
 class _RoutesFile(Strict):
     """Who is told of which incident, and when."""
 
@@ -40,6 +47,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         owner = settings["$defs"][settings["properties"][part]["$ref"].rpartition("/")[2]]
         owner["properties"][f"{key}_file"] = {"type": "string", "description": f"A file that holds the {key} alone."}
     found = {
+        "answers": _AnswersFile.model_json_schema(),
         "brands": _BrandsFile.model_json_schema(),
         "routes": _RoutesFile.model_json_schema(by_alias=True),
         "settings": settings,

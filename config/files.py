@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from config.answers import EXAMPLE as ANSWERS_EXAMPLE
+from config.answers import AnswerEntry, answers_of
 from config.brands import EXAMPLE as BRANDS_EXAMPLE
 from config.brands import Brand, brands_of
 from config.documents import Document, parse_document, read_document
@@ -12,24 +14,36 @@ from config.faults import ConfigurationFaults, Fault
 from config.routes import Policy, default_policy, load_routes, policy_of
 from config.routes_file import EXAMPLE as ROUTES_EXAMPLE
 from config.settings import Settings, read_settings
+from config.templates import FOLDER as TEMPLATES_FOLDER
+from config.templates import SUFFIX as TEMPLATE_SUFFIX
+from config.templates import Templates
 from config.validation import REFUSED_REMEDY, THIS_RELEASE
 
 BRANDS: Final = "brands.yaml"
 ROUTES: Final = "routes.yaml"
-LATER: Final = ("answers.yaml", "negative-list.yaml")
+ANSWERS: Final = "answers.yaml"
+LATER: Final = ("negative-list.yaml",)
 
 # A change must be in force within 5 s (the contract's): one look sees it, the next that the writer has finished.
 LOOK_EVERY_SECONDS: Final = 1.0
 
 Contents = dict[Path, bytes | None]
-Accepted = tuple[tuple[Brand, ...], Policy]
+
+
+class Accepted(NamedTuple):
+    """What the files say together."""
+
+    brands: tuple[Brand, ...]
+    policy: Policy
+    answers: tuple[AnswerEntry, ...]
+    templates: Templates
 
 
 class Files:
-    """Brands and routing policy, as last accepted.
+    """Brands, routing policy, answer book and templates, as last accepted.
 
-    `brands` and `policy` are replaced as a whole and never changed in place: a reader that keeps the object it used
-    sees by `is not` that there is a newer one. `extra_brands` (the sample's) come after the file's; with them the file
+    They are replaced as a whole and never changed in place: a reader that keeps the object it used sees by `is not`
+    that there is a newer one. `extra_brands` (the sample's) come after the file's; with them the file
     may be missing. A secret that `routes.yaml` names by its file is watched like the file itself.
     """
 
@@ -38,15 +52,19 @@ class Files:
         self._extra = tuple(extra_brands)
         self._brands_path = settings.config / BRANDS
         self._routes_path = settings.config / ROUTES
+        self._answers_path = settings.config / ANSWERS
+        self._templates_path = settings.config / TEMPLATES_FOLDER
         self._later_paths = [settings.config / name for name in LATER]
         self._beside: set[Path] = set()
         contents = self._look()
-        self.brands, self.policy = self._read(contents)
+        self.brands, self.policy, self.answers, self.templates = self._read(contents)
         self._in_force = self._with_secrets(contents)
 
     def _look(self) -> Contents:
         """The bytes of each file now; None for one that is missing or can't be read."""
-        paths = (self._brands_path, self._routes_path, *self._later_paths, *self._beside)
+        templates = sorted(self._templates_path.glob(f"*{TEMPLATE_SUFFIX}"))
+        own = (self._brands_path, self._routes_path, self._answers_path, *templates)
+        paths = (*own, *self._later_paths, *self._beside)
         return {path: _bytes_of(path) for path in paths}
 
     def _with_secrets(self, contents: Contents) -> Contents:
@@ -69,9 +87,28 @@ class Files:
             policy = policy_of(document, self._routes_path.parent, self._language)
             faults.extend(document.faults)
             self._beside |= document.beside
+        answers: tuple[AnswerEntry, ...] = ()
+        if self._answers_path.exists():
+            document = _document(self._answers_path, contents, ANSWERS_EXAMPLE)
+            answers = answers_of(document, (*brands, *self._extra))
+            faults.extend(document.faults)
+        templates = self._templates(contents, faults)
         if faults or policy is None:
             raise ConfigurationFaults(faults)
-        return (*brands, *self._extra), policy
+        return Accepted((*brands, *self._extra), policy, answers, templates)
+
+    def _templates(self, contents: Contents, faults: list[Fault]) -> Templates:
+        """The user's own templates, if any; `faults` gets what is wrong with them."""
+        texts: dict[str, str] = {}
+        for path, raw in contents.items():
+            if path.parent == self._templates_path and raw is not None:
+                try:
+                    texts[path.name] = raw.decode("utf-8-sig")
+                except UnicodeDecodeError:
+                    faults.append(Fault(str(path), None, "", "is not UTF-8", "save the file as UTF-8"))
+        templates = Templates(texts, self._templates_path)
+        faults.extend(templates.faults())
+        return templates
 
     async def watch(
         self,
@@ -95,20 +132,20 @@ class Files:
                 judged = found
                 continue
             try:
-                brands, policy = await asyncio.to_thread(self._accept, found)
+                accepted = await asyncio.to_thread(self._accept, found)
             except ConfigurationFaults as error:
                 judged = seen = self._with_secrets(found)
                 on_refused(error.faults)
             else:
                 self._in_force = judged = seen = self._with_secrets(found)
-                self.brands, self.policy = brands, policy
+                self.brands, self.policy, self.answers, self.templates = accepted
                 on_change()
 
     def _accept(self, found: Contents) -> Accepted:
         """Brands and policy of what was found; a file that was in force and is gone is refused."""
         gone = [
             Fault(str(path), None, "", "is gone; what it said stays in force", "put it back, or restart without it")
-            for path in (self._brands_path, self._routes_path)
+            for path in (self._brands_path, self._routes_path, self._answers_path)
             if self._in_force[path] is not None and not path.exists()
         ]
         if gone:

@@ -140,8 +140,8 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "nested": (lambda folder: (folder / "brands.yaml").write_text("[" * 9_000), "brands.yaml:1: YAML syntax"),
     "secret gone": (lambda folder: (folder / "secret").unlink(), "routes.yaml:2: receivers[0].webhook.secret_file"),
     "a later release's file": (
-        lambda folder: (folder / "answers.yaml").write_text("a: b"),
-        "answers.yaml: this release",
+        lambda folder: (folder / "negative-list.yaml").write_text("a: b"),
+        "negative-list.yaml: this release",
     ),
 }
 
@@ -159,7 +159,7 @@ async def test_a_bad_change_is_refused_once_and_the_old_kept(
     assert told in watch.refusals[0][0]
     assert (watch.files.brands, watch.files.policy) == (brands, policy)
     assert watch.files.brands is brands
-    (folder / "answers.yaml").unlink(missing_ok=True)
+    (folder / "negative-list.yaml").unlink(missing_ok=True)
     (folder / "secret").write_text("hunter2")
     (folder / "routes.yaml").write_text(ROUTES)
     (folder / "brands.yaml").write_text(BRANDS)

@@ -9,7 +9,10 @@ import jsonschema
 import pytest
 import yaml
 
+from config.answers import answers_of
 from config.brands import load_brands
+from config.channels import CHANNEL_MODELS
+from config.documents import read_document
 from config.export_schemas import FOLDER, rendered
 from config.faults import ConfigurationFaults
 from config.routes import load_routes
@@ -17,6 +20,19 @@ from config.settings import Settings, load_settings
 
 EXAMPLES = sorted(FOLDER.glob("*.example*.yaml"))
 SCHEMAS = {path.name.partition(".")[0]: json.loads(text) for path, text in rendered().items()}
+
+
+# What a secret of each kind may look like, for the examples.
+SECRETS = {
+    "sentry": "https://secret@errors.example.com/7",
+    "slack": "xoxb-1",
+    "slack-app": "xapp-1",
+    "pagerduty": "0123456789abcdef0123456789abcdef",
+    "discord": "https://discord.example.com/api/webhooks/1/secret",
+    "teams": "https://workflows.example.com/secret",
+    "line": "secret",
+    "apprise": "json://localhost/secret",
+}
 
 
 def switched_on(text: str) -> str:
@@ -54,8 +70,10 @@ def test_the_examples_hold_as_they_are_and_with_all_settings_switched_on(
     assert text.startswith(f"# yaml-language-server: $schema=./{kind}.schema.json\n")
     if whole:
         text = switched_on(text).replace("/run/secrets/", f"{tmp_path}/")
-        for name in ("webhook", "kafka", "sentry", "x", "console"):
-            (tmp_path / name).write_text("https://secret@errors.example.com/7" if name == "sentry" else "secret")
+        for name in ("webhook", "kafka", "x", "console", "smtp"):
+            (tmp_path / name).write_text("secret")
+        for name, secret in SECRETS.items():
+            (tmp_path / name).write_text(secret)
     assert faults_by_schema(kind, yaml.safe_load(text)) == []
     (tmp_path / f"{kind}.yaml").write_text(text, "utf-8")
     monkeypatch.chdir(tmp_path)
@@ -63,7 +81,11 @@ def test_the_examples_hold_as_they_are_and_with_all_settings_switched_on(
         assert [brand.id for brand in load_brands(tmp_path / "brands.yaml")] == ["acme", "hikeshi"]
     elif kind == "routes":
         receivers = load_routes(tmp_path / "routes.yaml", Settings()).receivers
-        assert [receiver.kind for receiver in receivers.values()] == ["console", "webhook"][: 1 + whole]
+        assert [receiver.kind for receiver in receivers.values()] == (list(CHANNEL_MODELS) if whole else ["console"])
+    elif kind == "answers":
+        entries = answers_of(read_document(tmp_path / "answers.yaml", example=""), ())
+        assert [entry.when.kind for entry in entries][-1] == {"question"}
+        assert all(entry.answer.ja and entry.answer.en for entry in entries)
     else:
         settings = load_settings(config=tmp_path)
         assert settings.mode == ("kafka" if whole else "embedded")
