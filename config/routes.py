@@ -1,8 +1,8 @@
 """Who is told of which incident, and when: the policy that `routes.yaml` says, resolved for use."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from config.documents import Document, read_document
@@ -15,6 +15,8 @@ from config.receiver import receiver_of
 from config.receivers import Receivers
 from config.routes_file import EXAMPLE, MatchEntry, RouteEntry, read_routes
 from config.settings import Settings
+from config.steps import Escalation
+from config.times import Daily, During
 
 DEFAULT_RECEIVER = "console"
 
@@ -29,6 +31,8 @@ class Match:
     influence: frozenset[str] = frozenset()
     lang: frozenset[str] = frozenset()
     author: frozenset[str] = frozenset()
+    scope: frozenset[str] = frozenset()
+    during: During = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +47,45 @@ class Route:
     reopen_within: timedelta = timedelta(hours=24)
     language: str = "en"
     timezone: str = "UTC"
+    acknowledge_for: timedelta = timedelta(minutes=30)
+    escalation: Escalation | None = None
+    quiet_hours: During = ()
+    digest: Daily | None = None
     match: Match = Match()
     continue_: bool = False
     routes: tuple["Route", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """A time in which so much is expected: what matches is kept back until its end, at most."""
+
+    name: str
+    start: datetime
+    end: datetime
+    match: Match
+
+    def holds(self, moment: datetime) -> bool:
+        """Whether it runs at this moment."""
+        return self.start <= moment < self.end
+
+
+@dataclass(frozen=True, slots=True)
+class Inhibition:
+    """While an incident like this is open, those like that of its brand are kept back."""
+
+    while_open: Match
+    mutes: Match
+
+
+@dataclass(frozen=True, slots=True)
+class Drill:
+    """A test page: at this time by this escalation; somebody is to acknowledge it within so long."""
+
+    name: str
+    at: Daily
+    escalation: Escalation
+    within: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +96,11 @@ class Policy:
     route: Route
     ops: tuple[str, ...] = ()
     """Receivers that are told when Hikeshi itself is in trouble."""
+    campaigns: tuple[Campaign, ...] = ()
+    inhibitions: tuple[Inhibition, ...] = ()
+    drills: tuple[Drill, ...] = ()
+    routed: dict[object, object] = field(default_factory=dict, compare=False, repr=False)
+    """What routing has found, by what it depends on (see `workers.incidents.routing`)."""
 
 
 def default_policy(language: str = "en") -> Policy:

@@ -1,20 +1,20 @@
-"""`hikeshi incidents`: list, show, acknowledge, resolve."""
+"""`hikeshi incidents`: list, show, and what people do with them: acknowledge, assign, note, resolve, reopen."""
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
 import click
 
-from config.durations import format_duration
-from config.files import Files
 from config.settings import Settings
 from schemas.errors import ConfigurationError
 from workers.cli.house import open_house, run_async
 from workers.cli.loading import load
 from workers.cli.options import Function, Options, common_options, duration
 from workers.cli.output import print_json, print_rows, printable
-from workers.incidents.change import acknowledge_by_hand, resolve_by_hand
-from workers.incidents.decide import ACKNOWLEDGE
+from workers.incidents import change
+from workers.incidents.change import to_millis
+from workers.incidents.model import Incident
 from workers.store import queries
 
 _COLUMNS = ("id", "opened_at", "brand", "scope", "kind", "severity", "status", "post_count", "author_count", "reasons")
@@ -98,33 +98,54 @@ async def _details(settings: Settings, ids: tuple[str, ...]) -> list[dict[str, A
 @click.option(
     "--for",
     "lease",
-    default=format_duration(ACKNOWLEDGE),
-    show_default=True,
     callback=duration,
-    help="How long you have it.",
+    metavar="DURATION",
+    help="How long you have it. [acknowledge_for of its route, 30m]",
 )
 @common_options
-def ack(options: Options, ids: tuple[str, ...], by: str, reason: str, lease: float) -> None:
+def ack(options: Options, ids: tuple[str, ...], by: str, reason: str, lease: float | None) -> None:
     """Take incidents: nobody else is called while you have them. When the time ends, they are open again.
 
     \b
     Example:
       hikeshi incidents ack ID --by yuki --reason "calling the customer"
     """
-    if lease <= 0:
+    if lease is not None and lease <= 0:
         raise click.BadParameter("must be longer than nothing, for example 30m", param_hint="--for")
-    settings, files = load(options, stage="dispatcher")
-    run_async(_acknowledge(settings, files, ids, by, reason, timedelta(seconds=lease)))
-
-
-async def _acknowledge(
-    settings: Settings, files: Files, ids: tuple[str, ...], by: str, reason: str, lease: timedelta
-) -> None:
-    async with open_house(settings) as house, house.store.write() as connection:
-        done = await acknowledge_by_hand(
-            connection, house.store.dialect, ids, by, reason, files.policy, house.clock.now(), lease
-        )
+    held = timedelta(seconds=lease) if lease is not None else None
+    done = _changed(options, ids, change.acknowledge, by=by, reason=reason, lease=held)
     click.echo(f"{len(done)} acknowledged by {by}")
+
+
+@command.command()
+@_by_hand
+@click.option("--to", required=True, metavar="NAME", callback=_named, help="Whose they are from now on; - for nobody.")
+@common_options
+def assign(options: Options, ids: tuple[str, ...], by: str, reason: str, to: str) -> None:
+    """Say whose incidents are. It acknowledges nothing.
+
+    \b
+    Example:
+      hikeshi incidents assign ID --to ken --by yuki --reason "knows the customer"
+    """
+    done = _changed(options, ids, change.assign, by=by, reason=reason, to=None if to == "-" else to)
+    click.echo(f"{len(done)} assigned to {'nobody' if to == '-' else to}")
+
+
+@command.command()
+@click.argument("ids", nargs=-1, required=True, metavar="ID…")
+@click.option("--by", required=True, metavar="NAME", callback=_named, help="Who you are, for the timeline.")
+@click.option("--text", required=True, callback=_named, help="What the timeline is to say.")
+@common_options
+def note(options: Options, ids: tuple[str, ...], by: str, text: str) -> None:
+    """Write a remark into the timeline of incidents, open or not.
+
+    \b
+    Example:
+      hikeshi incidents note ID --by yuki --text "the shop in Umeda knows"
+    """
+    done = _changed(options, ids, change.note, by=by, text=text)
+    click.echo(f"noted in {len(done)}")
 
 
 @command.command()
@@ -137,13 +158,36 @@ def resolve(options: Options, ids: tuple[str, ...], by: str, reason: str) -> Non
     Example:
       hikeshi incidents resolve ID --by yuki --reason "refunded"
     """
-    run_async(_resolve(options.settings(), ids, by, reason))
-
-
-async def _resolve(settings: Settings, ids: tuple[str, ...], by: str, reason: str) -> None:
-    async with open_house(settings) as house, house.store.write() as connection:
-        done = await resolve_by_hand(connection, house.store.dialect, ids, by, reason, house.clock.now())
+    done = _changed(options, ids, change.resolve, by=by, reason=reason)
     click.echo(f"{len(done)} resolved by {by}")
+
+
+@command.command()
+@_by_hand
+@common_options
+def reopen(options: Options, ids: tuple[str, ...], by: str, reason: str) -> None:
+    """Say that resolved incidents are not over. Who was told is told again, and their escalation begins anew.
+
+    \b
+    Example:
+      hikeshi incidents reopen ID --by yuki --reason "the refund failed"
+    """
+    done = _changed(options, ids, change.reopen, by=by, reason=reason)
+    click.echo(f"{len(done)} reopened by {by}")
+
+
+def _changed(
+    options: Options, ids: tuple[str, ...], work: Callable[..., Awaitable[list[Incident]]], **words: Any
+) -> list[Incident]:
+    """Change these incidents, all or none, by the policy in force."""
+    settings, files = load(options, stage="dispatcher")
+
+    async def in_store() -> list[Incident]:
+        async with open_house(settings) as house, house.store.write() as connection:
+            now = to_millis(house.clock.now())
+            return await work(connection, house.store.dialect, files.policy, ids, now=now, **words)
+
+    return run_async(in_store())
 
 
 def _print_incident(incident: dict[str, Any]) -> None:
@@ -152,7 +196,7 @@ def _print_incident(incident: dict[str, Any]) -> None:
         f"  {incident['kind']}, severity {incident['severity']}, {incident['post_count']} posts by "
         f"{incident['author_count']} authors, opened {incident['opened_at']}"
     )
-    for name in ("acknowledged_until", "assignee", "merged_into"):
+    for name in ("acknowledged_until", "assignee", "muted_by", "muted_until", "merged_into"):
         if incident[name]:
             click.echo(f"  {name.replace('_', ' ')}: {incident[name]}")
     for reason in incident["reasons"]:

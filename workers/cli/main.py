@@ -20,7 +20,7 @@ COMMANDS: Final = {
     "check": ("check", "Validate every file and reach every service."),
     "status": ("status", "Is it alive, is it behind?"),
     "posts": ("posts", "List the posts that were stored."),
-    "incidents": ("incidents", "List, show, acknowledge and resolve incidents."),
+    "incidents": ("incidents", "List, show, acknowledge, assign and resolve incidents."),
     "dead-letters": ("dead_letters", "What could not be processed or delivered, and the way back."),
     "usage": ("usage", "What X has billed: posts and dollars, by day."),
     "classify": ("classify", "Classify texts, one JSON line each."),

@@ -71,8 +71,10 @@ def source_options(function: Function) -> Function:
     return function
 
 
-def duration(_: click.Context, parameter: click.Parameter, value: str) -> float:
-    """A click callback: `10m` -> 600.0."""
+def duration(_: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
+    """A click callback: `10m` -> 600.0; None where it may be left out and is."""
+    if value is None:
+        return None
     try:
         return parse_duration(value).total_seconds()
     except ValueError as error:

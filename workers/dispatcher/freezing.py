@@ -10,10 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from config.routes import Policy
 from workers.dispatcher.ops_freezing import freeze_ops
 from workers.dispatcher.outbox import Due, Frozen, Style, Tells, read_frozen
-from workers.dispatcher.payload import MAX_POSTS, ShownPost, notification, shown_post
+from workers.dispatcher.payload import MAX_POSTS, ShownPost, encoded, notification, shown_post
 from workers.incidents import pending, records
 from workers.incidents.decide import ask_again, still_wanted, told_as
-from workers.incidents.model import Decision, Incident, Millis, Reason
+from workers.incidents.holding import hold, note_mutes
+from workers.incidents.model import Decision, Incident, Millis, Notify, Reason
 from workers.incidents.ops import is_ops
 from workers.incidents.routing import route
 from workers.store.bulk import Rows
@@ -51,6 +52,7 @@ async def freeze(
     if is_ops(dues[0].incident):
         return await freeze_ops(connection, dialect, policy, receiver, dues[0], now)
     incidents = await records.lock(connection, dialect, {due.incident for due in dues}, policy)
+    await note_mutes(connection, dialect, policy, list(incidents.values()), now)
     wanted: list[_Wanted] = []
     unwanted: list[tuple[Incident, Decision]] = []
     for due in dues:
@@ -64,6 +66,11 @@ async def freeze(
         most = MAX_POSTS if not wanted else 1
         posts, count, arrival = await _new_posts(connection, dialect, incident, since, most)
         why_not = still_wanted(incident, receiver, scheduled.reason, count)
+        held = hold(policy, incident, receiver, scheduled, now) if why_not is None else None
+        if held is not None:
+            waits = Notify(receiver, scheduled.reason, held.until, held.why, held.held)
+            unwanted.append((incident, Decision(notify=[waits])))
+            continue
         if why_not is None:
             reason = told_as(incident, receiver, scheduled.reason)
             wanted.append(_Wanted(due.id, incident, reason, posts, count, max(arrival, since)))
@@ -77,13 +84,13 @@ async def freeze(
         return None
     trace = next(due.trace for due in dues if due.id == wanted[0].id)
     return await _write(
-        connection, dialect, receiver, wanted, _style(policy, zones, wanted[0].incident, receiver), trace, now
+        connection, dialect, receiver, wanted, _style(policy, zones, wanted[0].incident, receiver, now), trace, now
     )
 
 
-def _style(policy: Policy, zones: Mapping[str, str], incident: Incident, receiver: str) -> Style:
+def _style(policy: Policy, zones: Mapping[str, str], incident: Incident, receiver: str, now: Millis) -> Style:
     """As the incident's route says; a route that says nothing of a zone has the times where the brand's people are."""
-    routed = route(policy, incident)
+    routed = route(policy, incident, now)
     pace = routed.receivers.get(receiver, routed.first)
     return Style(pace.language, pace.timezone if pace.timezone != "UTC" else zones.get(incident.brand, "UTC"))
 
@@ -99,7 +106,7 @@ async def _write(
 ) -> Frozen:
     main = wanted[0]
     others = {other.incident.id: other.new_posts for other in wanted[1:]}
-    body = notification(main.incident, main.reason, receiver, main.posts, main.new_posts, others)
+    body = encoded(notification(main.incident, main.reason, receiver, main.posts, main.new_posts, others))
     tells = [Tells(w.incident.id, w.reason, w.arrival, w.incident.severity) for w in wanted]
     row = await connection.execute(
         text(

@@ -6,7 +6,7 @@ from typing import Final
 
 from config.files import Files
 from schemas.errors import UnavailableError
-from workers.incidents.change import TIMERS_AT_ONCE, run_timers, timers_due, to_millis
+from workers.incidents.change import next_timer, run_timers, to_millis
 from workers.runtime.clock import Clock
 from workers.runtime.logging import get_logger
 from workers.runtime.stopping import unless
@@ -27,20 +27,22 @@ class Timers:
         """Until `stopping` is set."""
         while not stopping.is_set():
             try:
-                done = await self._once()
+                seconds = await self._once()
             except UnavailableError as error:
                 _log.warning("store_unavailable", error=str(error))
-                done = 0
-            if done < TIMERS_AT_ONCE:
-                await unless(stopping, self._clock.sleep(LOOK_SECONDS))
+                seconds = LOOK_SECONDS
+            if seconds > 0:
+                await unless(stopping, self._clock.sleep(seconds))
 
-    async def _once(self) -> int:
+    async def _once(self) -> float:
+        """Run what is due; returns the seconds until it is worth looking again."""
         now = to_millis(self._clock.now())
         async with self._store.read() as connection:
-            if not await timers_due(connection, now):
-                return 0
+            following = await next_timer(connection)
+        if following is None or following > now:
+            return LOOK_SECONDS if following is None else min(LOOK_SECONDS, (following - now) / 1000)
         async with self._store.write() as connection:
             done = len(await run_timers(connection, self._store.dialect, self._files.policy, now))
         if done:
             self._wake()
-        return done
+        return LOOK_SECONDS if done == 0 else 0.0  # none: another dispatcher holds them

@@ -6,6 +6,7 @@ from typing import Final
 
 from config.routes import Policy
 from schemas.mark import INFLUENCES, SEVERITIES
+from workers.incidents import escalation
 from workers.incidents.burst import within
 from workers.incidents.model import (
     CRITICAL,
@@ -22,15 +23,14 @@ from workers.incidents.model import (
 from workers.incidents.routing import Routed, route
 
 MAX_REASONS: Final = 8  # ours: what a person reads at three in the morning
-ACKNOWLEDGE: Final = timedelta(minutes=30)  # ours: an acknowledgement's lease where nothing else is said
 REMIND_BEFORE: Final = timedelta(minutes=5)  # ours: its holder is reminded so long before its end
 
 # Which reason stands where two want to tell the same receiver of the same incident.
 _STRENGTH: Final[dict[Reason, int]] = {
     "first": 5,
-    "severity_rose": 4,
-    "new_posts": 3,
-    "escalation": 2,
+    "escalation": 4,
+    "severity_rose": 3,
+    "new_posts": 2,
     "reminder": 1,
     "repeat": 0,
     "all_resolved": -1,
@@ -69,7 +69,7 @@ def posts_arrived(
     elif incident.severity > severity_before:
         rose = f"{SEVERITIES[severity_before]} → {SEVERITIES[incident.severity]}: {_what(incident)}"
         decision.events.append(Event("severity_rose", rose))
-    reopened = _leave_rest(incident, severity_before, decision)
+    reopened = _leave_rest(incident, severity_before, now, decision)
     if incident.status == "merged":
         burst_speaks = burst is not None and burst.id == incident.merged_into
         if burst_speaks and not incident.stands_alone:
@@ -77,11 +77,14 @@ def posts_arrived(
         why = f"{_what(incident)}: somebody must see it by itself" if burst_speaks else "the burst it was in is over"
         incident.status, incident.merged_into, opened = "firing", None, not burst_speaks
         decision.events.append(Event("unmerged", why))
+        escalation.again(incident, now)
     if opened and burst is not None and may_merge(incident, burst):
         merge(incident, burst, decision)
         return decision
-    routed = route(policy, incident)
+    routed = route(policy, incident, now)
     _tell(incident, routed, now, decision, at_once=reopened or flared)
+    escalation.start(incident, routed.escalation, now, decision)
+    escalation.advance(incident, now, None, decision)
     incident.due_at = next_due(incident, routed, now)
     return decision
 
@@ -105,20 +108,23 @@ def merge(incident: Incident, burst: Incident, decision: Decision) -> None:
     decision.events.append(Event("merged", why))
     decision.cancel.update(dict.fromkeys(incident.scheduled, why))
     decision.withdraw.update(dict.fromkeys(incident.frozen, why))
+    escalation.end(incident)
 
 
 def acknowledge(incident: Incident, actor: str, reason: str, until: Millis, policy: Policy, now: Millis) -> Decision:
-    """Somebody has taken it, until then: no repeats; new posts and a higher severity are still told.
+    """Somebody has taken it, until then: no repeats, no escalation; new posts and a higher severity are still told.
 
     What is frozen and not delivered says that nobody has taken it: it is withdrawn and made anew.
     """
     incident.status, incident.acknowledged_until, incident.acknowledged_by = "acknowledged", until, actor
     incident.updated_at = now
-    quiet = [r for r, s in incident.scheduled.items() if s.reason in ("repeat", "reminder")]
-    incident.due_at = next_due(incident, route(policy, incident), now)
+    escalation.stop(incident, now)
+    quiet = [r for r, s in incident.scheduled.items() if s.reason in ("repeat", "reminder", "escalation")]
+    incident.due_at = next_due(incident, route(policy, incident, now), now)
     taken = f"acknowledged by {actor}"
+    anew = [(r, was) for r, was in incident.frozen.items() if was not in ("repeat", "escalation")]
     return Decision(
-        notify=[Notify(r, was, now, taken) for r, was in incident.frozen.items() if was != "repeat"],
+        notify=[Notify(r, was, now, taken) for r, was in anew],
         cancel=dict.fromkeys(quiet, taken),
         withdraw=dict.fromkeys(incident.frozen, taken),
         events=[Event("acknowledged", reason or "taken", actor)],
@@ -129,6 +135,7 @@ def resolve(incident: Incident, actor: str, reason: str, now: Millis) -> Decisio
     """It is over: everybody who was told of it is told so once; what others were still to be told is cancelled."""
     incident.status, incident.resolved_at, incident.updated_at = "resolved", now, now
     incident.acknowledged_until = incident.acknowledged_by = incident.due_at = None
+    escalation.end(incident)
     untold = [receiver for receiver in incident.scheduled if receiver not in incident.told]
     why = f"resolved before it was sent: {reason}"
     return Decision(
@@ -139,9 +146,27 @@ def resolve(incident: Incident, actor: str, reason: str, now: Millis) -> Decisio
     )
 
 
-def time_passed(incident: Incident, policy: Policy, now: Millis) -> Decision:
-    """The incident's own timer is due: an acknowledgement ends or is about to, or it has been quiet for so long."""
-    routed = route(policy, incident)
+def reopen(incident: Incident, actor: str, reason: str, policy: Policy, now: Millis) -> Decision:
+    """It was not over after all: whoever was told of it is told again, and its escalation begins anew."""
+    incident.status, incident.resolved_at, incident.updated_at = "firing", None, now
+    decision = Decision(events=[Event("reopened", reason or "by hand", actor)])
+    routed = route(policy, incident, now)
+    why = f"reopened by {actor}"
+    decision.notify = [Notify(receiver, "repeat", now, why) for receiver in incident.told]
+    decision.notify += [
+        Notify(receiver, "first", now, why) for receiver in routed.receivers if receiver not in incident.told
+    ]
+    escalation.again(incident, now)
+    escalation.start(incident, routed.escalation, now, decision)
+    escalation.advance(incident, now, None, decision)
+    incident.due_at = next_due(incident, routed, now)
+    return decision
+
+
+def time_passed(incident: Incident, policy: Policy, now: Millis, counts: escalation.Counts | None = None) -> Decision:
+    """The incident's own timer is due: an acknowledgement ends or is about to, the next step of its escalation has
+    come (`counts`: of what it asks for), or it has been quiet for so long."""
+    routed = route(policy, incident, now)
     until = incident.acknowledged_until
     quiet_until = incident.last_post_at + milliseconds(routed.first.resolve_after)
     decision = Decision()
@@ -151,17 +176,19 @@ def time_passed(incident: Incident, policy: Policy, now: Millis) -> Decision:
             incident.status, incident.acknowledged_until, incident.acknowledged_by = "firing", None, None
             decision.events.append(Event("unacknowledged", f"the acknowledgement by {by} ran out"))
             decision.notify = _remind(incident, now, f"the acknowledgement by {by} ran out")
+            escalation.go_on(incident, now)
         elif until - milliseconds(REMIND_BEFORE) <= now:
             decision.notify = _remind(incident, now, f"the acknowledgement by {incident.acknowledged_by} ends soon")
     if _resolves_itself(incident) and quiet_until <= now:
         return resolve(incident, "hikeshi", f"quiet for {routed.first.resolve_after}", now)
+    escalation.advance(incident, now, counts, decision)
     incident.due_at = next_due(incident, routed, now)
     return decision
 
 
 def sent(incident: Incident, receiver: str, reason: Reason, policy: Policy, now: Millis) -> Decision:
     """A receiver has just been told: when it hears of the incident again though nothing changes."""
-    routed = route(policy, incident)
+    routed = route(policy, incident, now)
     pace = routed.receivers.get(receiver, routed.first)
     waiting = incident.scheduled.get(receiver)
     if waiting is not None and waiting.reason == "first":
@@ -182,7 +209,7 @@ def ask_again(incident: Incident, receiver: str, policy: Policy, now: Millis) ->
     """A receiver has been told, or could not be: unless somebody acknowledges it, it is tried again in a while."""
     if incident.status != "firing" or receiver in incident.scheduled:
         return Decision()
-    routed = route(policy, incident)
+    routed = route(policy, incident, now)
     pace = routed.receivers.get(receiver, routed.first)
     why = f"nobody has acknowledged it for {pace.repeat_interval}"
     return Decision(notify=[Notify(receiver, "repeat", now + milliseconds(pace.repeat_interval), why)])
@@ -195,7 +222,7 @@ def receiver_gone(incident: Incident, receiver: str, policy: Policy, now: Millis
     if incident.is_open:
         unaware = [
             name
-            for name in route(policy, incident).receivers
+            for name in route(policy, incident, now).receivers
             if not (name in incident.told or name in incident.scheduled or name in incident.frozen)
         ]
         decision.notify = [Notify(name, "first", now, f"in place of {receiver}") for name in unaware]
@@ -211,7 +238,7 @@ def still_wanted(incident: Incident, receiver: str, reason: Reason, new_posts: i
         return None if incident.status == "resolved" else "it is open again"
     if incident.status == "resolved":
         return "resolved"
-    if reason == "repeat" and incident.status == "acknowledged":
+    if reason in ("repeat", "escalation") and incident.status == "acknowledged":
         return f"acknowledged by {incident.acknowledged_by}"
     if new_posts == 0 and reason in ("first", "new_posts"):
         return "no post of it is left to tell"
@@ -223,7 +250,7 @@ def still_wanted(incident: Incident, receiver: str, reason: Reason, new_posts: i
 def told_as(incident: Incident, receiver: str, reason: Reason) -> Reason:
     """The reason that a receiver is given, by what it has been told when the bytes are fixed."""
     told = incident.told.get(receiver)
-    if told is None and reason != "all_resolved":
+    if told is None and reason not in ("all_resolved", "escalation"):
         return "first"
     if told is not None and (reason == "first" or (reason == "severity_rose" and told.severity >= incident.severity)):
         return "new_posts"
@@ -236,9 +263,20 @@ def next_due(incident: Incident, routed: Routed, now: Millis) -> Millis | None:
     if incident.status == "acknowledged" and incident.acknowledged_until is not None:
         reminder = incident.acknowledged_until - milliseconds(REMIND_BEFORE)
         moments.append(reminder if reminder > now else incident.acknowledged_until)
+    moments += _next_step(incident, now)
     if _resolves_itself(incident):
         moments.append(incident.last_post_at + milliseconds(routed.first.resolve_after))
     return min(moments, default=None)
+
+
+def _next_step(incident: Incident, now: Millis) -> list[Millis]:
+    """When the escalation goes on; while the incident is muted it waits, and is looked at when that ends."""
+    state = incident.escalation
+    if incident.status != "firing" or state is None or state.next_at is None:
+        return []
+    if not incident.is_muted(now):
+        return [state.next_at]
+    return [] if incident.muted_until is None else [max(state.next_at, incident.muted_until)]
 
 
 def _resolves_itself(incident: Incident) -> bool:
@@ -264,16 +302,18 @@ def _take_over(incident: Incident, posts: Sequence[Post], now: Millis) -> None:
     incident.updated_at = incident.last_post_at = now
 
 
-def _leave_rest(incident: Incident, severity_before: int, decision: Decision) -> bool:
+def _leave_rest(incident: Incident, severity_before: int, now: Millis, decision: Decision) -> bool:
     """A resolved incident opens again, a higher severity ends an acknowledgement. Whether it has opened again."""
     if incident.status == "resolved":
         incident.status, incident.resolved_at = "firing", None
         decision.events.append(Event("reopened", "new posts after it was resolved"))
+        escalation.again(incident, now)
         return True
     if incident.status == "acknowledged" and incident.severity > severity_before:
         by = incident.acknowledged_by
         incident.status, incident.acknowledged_until, incident.acknowledged_by = "firing", None, None
         decision.events.append(Event("unacknowledged", f"severity rose since {by} acknowledged it"))
+        escalation.go_on(incident, now)
     return False
 
 

@@ -266,7 +266,7 @@ def _is_over(incident: Incident, burst: Incident | None, around: Context) -> boo
         ended = burst
     if ended.status != "resolved" or ended.resolved_at is None:
         return False
-    reopen_within = route(around.policy, incident).first.reopen_within
+    reopen_within = route(around.policy, incident, around.now).first.reopen_within
     return around.now - ended.resolved_at > milliseconds(reopen_within)
 
 

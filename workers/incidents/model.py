@@ -4,6 +4,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from config.steps import Step
 from schemas.mark import INFLUENCES, KINDS, SEVERITIES, Kind
 
 Millis = int
@@ -13,6 +14,8 @@ Desk = Literal["care", "voice"]
 Scope = Literal["root", "burst"]
 Status = Literal["firing", "acknowledged", "resolved", "merged"]
 Reason = Literal["first", "new_posts", "severity_rose", "escalation", "reminder", "repeat", "all_resolved"]
+Held = Literal["mute", "quiet", "digest"]
+"""Why a notification waits though it could go."""
 
 HIGH: Final = SEVERITIES.index("high")
 CRITICAL: Final = SEVERITIES.index("critical")
@@ -69,6 +72,26 @@ class Scheduled(msgspec.Struct):
     id: str
     reason: Reason
     due_at: Millis
+    held: Held | None = None
+
+
+class Escalating(msgspec.Struct, omit_defaults=True):
+    """An incident's escalation: the steps as they were when it first got one, and how far they have gone."""
+
+    name: str
+    steps: tuple[Step, ...]
+    rest: tuple[Step, ...]
+    """Of this round."""
+    repeats: int
+    """Rounds after this one."""
+    rounds: int = 0
+    """How many times it is repeated in all."""
+    next_at: Millis | None = None
+    """When the next step is due, as long as the incident is firing; None: it has ended."""
+    left: Millis | None = None
+    """While an acknowledgement stops it: how long the next step was still to wait."""
+    paged: tuple[str, ...] = ()
+    """Receivers that have heard of the incident by the escalation alone."""
 
 
 class Incident(msgspec.Struct, kw_only=True):
@@ -99,6 +122,13 @@ class Incident(msgspec.Struct, kw_only=True):
     spans: list[tuple[Millis, Millis]] = []
     sample: bool = False
     due_at: Millis | None = None
+    escalation: Escalating | None = None
+    muted_by: str | None = None
+    """Who or what keeps its notifications back, for people."""
+    muted_until: Millis | None = None
+    """None though it is muted: until what mutes it is over."""
+    mute: str | None = None
+    """What mutes it: `silence:ID`, `incident:ID` or `campaign:NAME`."""
     told: dict[str, Told] = {}
     scheduled: dict[str, Scheduled] = {}
     frozen: dict[str, Reason] = {}
@@ -114,6 +144,10 @@ class Incident(msgspec.Struct, kw_only=True):
         """Whether somebody has yet to deal with it by itself."""
         return self.status in ("firing", "acknowledged")
 
+    def is_muted(self, now: Millis) -> bool:
+        """Whether its notifications are kept back."""
+        return self.mute is not None and (self.muted_until is None or self.muted_until > now)
+
     @property
     def stands_alone(self) -> bool:
         """Never merged into a burst: somebody must see it by itself."""
@@ -127,6 +161,7 @@ class Notify(msgspec.Struct, frozen=True):
     reason: Reason
     due_at: Millis
     why: str
+    held: Held | None = None
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -190,4 +225,8 @@ def as_row(incident: Incident) -> dict[str, Any]:
         "spans": encode(incident.spans).decode(),
         "sample": incident.sample,
         "due_at": incident.due_at,
+        "escalation": encode(incident.escalation).decode() if incident.escalation is not None else None,
+        "muted_by": incident.muted_by,
+        "muted_until": incident.muted_until,
+        "mute": incident.mute,
     }

@@ -13,7 +13,7 @@ from workers.store.bulk import Rows
 _EVENTS = Rows.of(incident="text", at="bigint", event="text", actor="text", reason="text")
 _OUTBOX = Rows.of(
     id="text", incident="text", receiver="text", reason="text", why="text", weight="integer", now="bigint",
-    due="bigint", trace="text",
+    due="bigint", trace="text", held="text",
 )  # fmt: skip
 _CANCELS = Rows.of(incident="text", receiver="text", now="bigint", detail="text")
 _IDS = Rows.of(id="text")
@@ -65,7 +65,7 @@ async def _schedule(
 ) -> None:
     """At most one is scheduled for each incident and receiver. Its id is its Idempotency-Key: 32 hex digits."""
     rows = [
-        (secrets.token_hex(16), i.id, n.receiver, n.reason, n.why, i.severity, now, n.due_at, decision.trace)
+        (secrets.token_hex(16), i.id, n.receiver, n.reason, n.why, i.severity, now, n.due_at, decision.trace, n.held)
         for i, decision in decided
         for n in decision.notify
     ]
@@ -73,11 +73,11 @@ async def _schedule(
         await connection.execute(
             text(
                 "INSERT INTO outbox (id, incident, receiver, reason, why, state, weight, created_at, first_due_at, "
-                "due_at, attempts, trace) SELECT r.id, r.incident, r.receiver, r.reason, r.why, 'scheduled', r.weight, "
-                f"r.now, r.due, r.due, 0, r.trace FROM {_OUTBOX.source(dialect)} WHERE true "
+                "due_at, attempts, trace, held) SELECT r.id, r.incident, r.receiver, r.reason, r.why, 'scheduled', "
+                f"r.weight, r.now, r.due, r.due, 0, r.trace, r.held FROM {_OUTBOX.source(dialect)} WHERE true "
                 "ON CONFLICT (incident, receiver) WHERE state = 'scheduled' DO UPDATE SET reason = excluded.reason, "
                 "why = excluded.why, weight = excluded.weight, first_due_at = excluded.first_due_at, "
-                "due_at = excluded.due_at, trace = COALESCE(outbox.trace, excluded.trace)"
+                "due_at = excluded.due_at, trace = COALESCE(outbox.trace, excluded.trace), held = excluded.held"
             ),
             _OUTBOX.bind(dialect, rows),
         )

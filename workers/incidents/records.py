@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from config.routes import Policy
 from workers.incidents import pending
 from workers.incidents.burst import Span
-from workers.incidents.model import Decision, Incident, Millis, Scheduled, Told, as_row
+from workers.incidents.model import Decision, Escalating, Incident, Millis, Scheduled, Told, as_row
 from workers.incidents.routing import asks_for_authors
 from workers.store.bulk import Rows
 
@@ -26,7 +26,7 @@ _INCIDENTS = Rows.of(
     influence="integer", status="text", opened_at="bigint", updated_at="bigint", last_post_at="bigint",
     event_at="bigint", resolved_at="bigint", acknowledged_until="bigint", acknowledged_by="text", assignee="text",
     post_count="integer", author_count="integer", langs="text", reasons="text", merged_into="text", spans="text",
-    sample="boolean", due_at="bigint",
+    sample="boolean", due_at="bigint", escalation="text", muted_by="text", muted_until="bigint", mute="text",
 )  # fmt: skip
 _KEPT: Final = {"id", "key", "scope", "brand", "desk", "opened_at"}  # never change once an incident is there
 
@@ -38,6 +38,7 @@ class _Reasons(msgspec.Struct):
 _strings = msgspec.json.Decoder(list[str])
 _reasons = msgspec.json.Decoder(_Reasons)
 _spans = msgspec.json.Decoder(list[tuple[int, int]])
+_escalation = msgspec.json.Decoder(Escalating)
 
 
 def new_id() -> str:
@@ -122,6 +123,8 @@ def _from_row(row: Row[Any]) -> Incident:
     values = dict(row._mapping)
     values["langs"], values["reasons"] = _strings.decode(values["langs"]), _strings.decode(values["reasons"])
     values["spans"], values["sample"] = _spans.decode(values["spans"]), bool(values["sample"])
+    if values["escalation"] is not None:
+        values["escalation"] = _escalation.decode(values["escalation"])
     return Incident(**values, told={}, scheduled={}, frozen={})
 
 
@@ -135,13 +138,13 @@ async def _add_told(connection: AsyncConnection, dialect: str, incidents: Mappin
         incidents[row.incident].told[row.receiver] = Told(row.told_at, row.arrival, row.severity)
     # The condition is that of the index `outbox_unfinished`, word for word: SQLite takes it for nothing less.
     waiting = (
-        "SELECT id, incident, receiver, reason, due_at, state FROM outbox "
+        "SELECT id, incident, receiver, reason, due_at, state, held FROM outbox "
         f"WHERE state IN ('scheduled', 'frozen', 'bundled') AND incident {among}"
     )
     for row in await connection.execute(text(waiting), ids):
         incident = incidents[row.incident]
         if row.state == "scheduled":
-            incident.scheduled[row.receiver] = Scheduled(row.id, row.reason, row.due_at)
+            incident.scheduled[row.receiver] = Scheduled(row.id, row.reason, row.due_at, row.held)
         elif row.state == "frozen":
             incident.frozen[row.receiver] = row.reason
         else:

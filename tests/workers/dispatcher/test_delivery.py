@@ -9,7 +9,8 @@ from config.routes import Throttle
 from tests.support.sink import Answer, Sink, busy
 from tests.workers.dispatcher.rig import Rig, policy, webhook
 from tests.workers.incidents.scene import arrival
-from workers.incidents.change import acknowledge_by_hand, resolve_by_hand, to_millis
+from workers.incidents import change
+from workers.incidents.change import to_millis
 from workers.store import Store
 
 
@@ -39,7 +40,10 @@ async def test_first_then_more_posts_then_resolved(store: Store, sink: Sink) -> 
         assert second["incident"]["post_count"] == 2
 
         async with store.write() as connection:
-            await resolve_by_hand(connection, store.dialect, [body["incident"]["id"]], "mika", "済", rig.clock.now())
+            await change.resolve(
+                connection, store.dialect, rig.files.policy, [body["incident"]["id"]], by="mika", reason="済",
+                now=to_millis(rig.clock.now()),
+            )  # fmt: skip
         rig.delivery.wake()
         third = (await sink.wait_for_async(3))[2].json
         assert (third["reason"], third["posts"], third["incident"]["status"]) == ("all_resolved", [], "resolved")
@@ -55,9 +59,9 @@ async def test_a_repeat_only_while_nobody_has_acknowledged(store: Store, sink: S
         assert (await sink.wait_for_async(2))[1].json["reason"] == "repeat"
         await rig.until(lambda: rig.state("scheduled"))
         async with store.write() as connection:
-            await acknowledge_by_hand(
-                connection, store.dialect, [incident], "mika", "", rig.files.policy, rig.clock.now(),
-                timedelta(hours=10),
+            await change.acknowledge(
+                connection, store.dialect, rig.files.policy, [incident], by="mika", reason="",
+                now=to_millis(rig.clock.now()), lease=timedelta(hours=10),
             )  # fmt: skip
         await rig.move(4 * 3600 + 1)
         await rig.settle()
@@ -73,9 +77,10 @@ async def test_a_higher_severity_goes_out_at_once_and_ends_the_acknowledgement(s
         incident = (await sink.wait_for_async(1))[0].json["incident"]["id"]
         await rig.until(lambda: rig.state("sent"))
         async with store.write() as connection:
-            await acknowledge_by_hand(
-                connection, store.dialect, [incident], "mika", "", rig.files.policy, rig.clock.now()
-            )
+            await change.acknowledge(
+                connection, store.dialect, rig.files.policy, [incident], by="mika", reason="",
+                now=to_millis(rig.clock.now()),
+            )  # fmt: skip
         await rig.arrive(arrival(conversation_id="90", severity="critical", created=now_ish()))
         second = (await sink.wait_for_async(2))[1].json
         assert (second["reason"], second["incident"]["status"]) == ("severity_rose", "firing")

@@ -6,6 +6,7 @@ import pytest
 
 from schemas.errors import FencedError
 from tests.workers.incidents.scene import START, Scene, arrival, at, ms
+from workers.incidents import change
 from workers.store import Store
 
 
@@ -218,14 +219,16 @@ async def test_after_a_resolve_a_post_reopens_and_later_opens_a_new_one_with_the
     first = await scene.incident("acme/care/90")
     await scene.told(first, "desk", START)
     async with store.write() as connection:
-        from workers.incidents.change import resolve_by_hand
-
-        await resolve_by_hand(connection, store.dialect, [first.id], "mika", "answered", at(60))
+        await change.resolve(
+            connection, store.dialect, scene.policy, [first.id], by="mika", reason="answered", now=ms(at(60))
+        )
     await scene.arrive(arrival(conversation_id="90"), now=at(minutes=30))
     again = await scene.incident("acme/care/90")
     assert (again.id, again.status, again.post_count) == (first.id, "firing", 2)
     async with store.write() as connection:
-        await resolve_by_hand(connection, store.dialect, [first.id], "mika", "answered", at(minutes=31))
+        await change.resolve(
+            connection, store.dialect, scene.policy, [first.id], by="mika", reason="answered", now=ms(at(minutes=31))
+        )
     await scene.arrive(arrival(conversation_id="90"), now=at(hours=3))
     new = await scene.incident("acme/care/90")
     assert (new.id != first.id, new.post_count) == (True, 1)
