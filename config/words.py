@@ -33,6 +33,7 @@ KINDS: Final[Mapping[str, Words]] = {
         "neutral": "neutral",
         "promotion": "promotion",
         "irrelevant": "irrelevant",
+        "ops": "trouble with Hikeshi itself",
     },
     "ja": {
         "complaint": "苦情",
@@ -41,6 +42,7 @@ KINDS: Final[Mapping[str, Words]] = {
         "neutral": "中立",
         "promotion": "宣伝",
         "irrelevant": "無関係",
+        "ops": "Hikeshi自身の異常",
     },
 }
 SEVERITIES: Final[Mapping[str, Words]] = {

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from schemas.mark import SEVERITIES
 from schemas.mention import rfc3339
-from workers.dispatcher.payload import ShownPost, notification
+from workers.dispatcher.payload import ShownPost, encoded, notification
 from workers.incidents.change import to_millis
 from workers.incidents.model import Incident
 
@@ -37,4 +37,4 @@ def sample_alert(receiver: str, now: datetime) -> tuple[str, bytes]:
     post = ShownPost(
         id="0", url="https://x.com/i/status/0", text=_TEXT, lang="en", created_at=rfc3339(now), author=None
     )
-    return f"test-{uuid4().hex}", notification(incident, "first", receiver, [post], 1, {})
+    return f"test-{uuid4().hex}", encoded(notification(incident, "first", receiver, [post], 1, {}))

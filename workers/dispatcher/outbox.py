@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from config.routes import Policy
 from workers.dispatcher.outcome import Next
+from workers.dispatcher.style import Style as Style
 from workers.incidents import pending, records
 from workers.incidents.decide import ask_again, receiver_gone, sent
 from workers.incidents.model import Decision, Event, Incident, Millis, Notify, Reason, Scheduled, Told
@@ -49,13 +50,6 @@ class Tells(msgspec.Struct, frozen=True):
     reason: Reason
     arrival: int
     severity: int
-
-
-class Style(NamedTuple):
-    """How a person is to read it."""
-
-    language: str = "en"
-    timezone: str = "UTC"
 
 
 class Frozen(NamedTuple):

@@ -1,6 +1,6 @@
 """What a receiver gets: the contract's JSON, built once and frozen as bytes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, Literal
 
@@ -57,8 +57,15 @@ class More(msgspec.Struct):
     incident_ids: list[str] = []
 
 
+class Links(msgspec.Struct):
+    """The incident's page, and the one that acknowledges after a click."""
+
+    incident: str
+    acknowledge: str
+
+
 class Notification(msgspec.Struct, kw_only=True):
-    """The body of a webhook; other channels render the same."""
+    """The body of a webhook, to the letter of the contract; what people read is an `Alert`, which says more."""
 
     version: Literal[1] = 1
     reason: Reason
@@ -66,8 +73,66 @@ class Notification(msgspec.Struct, kw_only=True):
     incident: ShownIncident
     posts: list[ShownPost]
     more: More
-    links: None = None
+    links: Links | None = None
     sample: bool
+
+
+class AnsweredPost(msgspec.Struct):
+    """The post that a shown post answers or quotes: its text and author where the store has them, else its link."""
+
+    url: str
+    text: str | None = None
+    name: str | None = None
+    username: str | None = None
+
+
+class PostMark(msgspec.Struct):
+    """What the classifier said of a shown post, and what the post answers."""
+
+    kind: str
+    severity: str
+    influence: str
+    answers: AnsweredPost | None = None
+
+
+class Loud(msgspec.Struct):
+    """Somebody of weight who wrote in the incident."""
+
+    name: str
+    username: str | None
+    followers: int | None
+    influence: str
+
+
+class Spread(msgspec.Struct):
+    """How far the incident's root has spread."""
+
+    retweets: int
+    quotes: int
+
+
+class ShownAnswer(msgspec.Struct):
+    """The answer book's best entry for the gravest post, and the address that opens X's reply window with it."""
+
+    situation: str
+    text: str
+    language: str
+    reason: str
+    url: str
+
+
+class Alert(Notification, kw_only=True):
+    """What a person is told: the notification, and whatever helps to act on it."""
+
+    brand_name: str = ""
+    assignee: str | None = None
+    acknowledged_by: str | None = None
+    acknowledged_until: str | None = None
+    marks: dict[str, PostMark] = {}
+    """By post id."""
+    loud: list[Loud] = []
+    spread: Spread | None = None
+    answer: ShownAnswer | None = None
 
 
 class _Mention(msgspec.Struct):
@@ -76,6 +141,8 @@ class _Mention(msgspec.Struct):
     created_at: str
     lang: str | None = None
     author: PostAuthor | None = None
+    in_reply_to: str | None = None
+    quote_of: str | None = None
 
 
 class _Body(msgspec.Struct):
@@ -91,12 +158,23 @@ def shown_post(body: str) -> ShownPost:
     username = mention.author.username if mention.author else None
     return ShownPost(
         id=mention.id,
-        url=f"https://x.com/{username or 'i'}/status/{mention.id}",
+        url=post_url(mention.id, username),
         text=mention.text,
         lang=mention.lang,
         created_at=mention.created_at,
         author=mention.author,
     )
+
+
+def post_url(post_id: str, username: str | None = None) -> str:
+    """Where a post is on X; without its author's name X leads on."""
+    return f"https://x.com/{username or 'i'}/status/{post_id}"
+
+
+def answered_id(body: str) -> str | None:
+    """The id of the post that a stored post answers, else of the one it quotes."""
+    mention = _bodies.decode(body).mention
+    return mention.in_reply_to or mention.quote_of
 
 
 def shown_incident(incident: Incident) -> ShownIncident:
@@ -123,21 +201,27 @@ def notification(
     posts: Sequence[ShownPost],
     new_posts: int,
     others: dict[str, int],
-) -> bytes:
-    """The bytes of a notification: `posts` of `new_posts` are shown; `others`: bundled incidents, each's new posts."""
+    links: Mapping[str, str] | None = None,
+) -> Notification:
+    """A notification: `posts` of `new_posts` are shown; `others`: bundled incidents, each's new posts."""
     more = More(
         posts=new_posts - len(posts) + sum(others.values()),
         incidents=len(others),
         incident_ids=list(others)[:MAX_INCIDENT_IDS],
     )
-    shown = Notification(
+    return Notification(
         reason=reason,
         receiver=receiver,
         incident=shown_incident(incident),
         posts=list(posts),
         more=more,
+        links=Links(links["incident"], links["acknowledge"]) if links is not None else None,
         sample=incident.sample,
     )
+
+
+def encoded(shown: Notification) -> bytes:
+    """The bytes that are frozen."""
     return msgspec.json.encode(shown)
 
 

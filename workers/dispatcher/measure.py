@@ -1,0 +1,51 @@
+"""How long a text is in a provider's own unit, and cutting it to a limit between what a reader sees as characters."""
+
+from collections.abc import Callable
+from typing import Final
+
+import regex
+
+Unit = Callable[[str], int]
+
+_GRAPHEME: Final = regex.compile(r"\X")
+
+
+def characters(text: str) -> int:
+    """Code points."""
+    return len(text)
+
+
+def code_units(text: str) -> int:
+    """UTF-16 code units: most emoji are two, one with a skin colour four."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def utf8_bytes(text: str) -> int:
+    """Bytes in UTF-8: a Japanese character is three."""
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
+def graphemes(text: str) -> int:
+    """What a reader sees as characters: a family of emoji is one."""
+    return sum(1 for _ in _GRAPHEME.finditer(text))
+
+
+def cut(text: str, limit: int, unit: Unit) -> str:
+    """The text if it fits, else its beginning and `… (+N)`: N characters, as a reader counts them, are left out."""
+    if unit(text) <= limit:
+        return text
+    seen = _GRAPHEME.findall(text)
+    room = limit - unit(_tail(len(seen)))  # no later tail is longer
+    if room < 0:
+        return ""
+    kept, used = 0, 0
+    for grapheme in seen:
+        used += unit(grapheme)
+        if used > room:
+            break
+        kept += 1
+    return "".join(seen[:kept]) + _tail(len(seen) - kept)
+
+
+def _tail(left_out: int) -> str:
+    return f"… (+{left_out})"
