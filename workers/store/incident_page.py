@@ -127,16 +127,6 @@ async def incident_page(store: Store, incident_id: str) -> IncidentPage | None:
         return _page(row, posts.all(), events.all(), spread.first())
 
 
-async def post_ids(store: Store, incident_id: str, most: int) -> list[str]:
-    """The ids of a root incident's posts."""
-    async with store.read() as connection:
-        found = await connection.execute(
-            text("SELECT id FROM posts WHERE incident = :id ORDER BY created_at, id LIMIT :most"),
-            {"id": incident_id, "most": most},
-        )
-        return list(found.scalars())
-
-
 def _page(row: Any, posts: Any, events: Any, spread: Any) -> IncidentPage:
     return IncidentPage(
         id=row.id,
