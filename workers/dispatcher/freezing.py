@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from config.routes import Policy
@@ -19,6 +18,7 @@ from workers.incidents.ops import is_ops
 from workers.incidents.routing import route
 from workers.store.bulk import Rows
 from workers.store.membership import belonging_to
+from workers.store.sql import text
 
 _BUNDLED = Rows.of(id="text")
 

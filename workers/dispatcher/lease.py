@@ -3,10 +3,10 @@
 from typing import Final, NamedTuple
 
 import msgspec
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from workers.incidents.model import Millis
+from workers.store.sql import text
 
 # Ours: longer than an attempt's time-out (10 s) with room for the store, so that nobody else begins while one is under
 # way; a replica that died is followed after it.

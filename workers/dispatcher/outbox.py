@@ -3,7 +3,6 @@
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from config.routes import Policy
@@ -13,6 +12,7 @@ from workers.incidents import pending, records
 from workers.incidents.decide import ask_again, receiver_gone, sent
 from workers.incidents.model import Decision, Event, Incident, Millis, Notify, Reason, Scheduled, Told
 from workers.store.bulk import Rows
+from workers.store.sql import text
 
 PAGE: Final = 20  # ours: something graver that comes due waits for so many at most
 MAX_BUNDLE: Final = 1000  # ours: notifications that one may carry; their incidents are locked together

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from config.brands import Burst
@@ -13,6 +12,7 @@ from workers.incidents import minutes, posts, records
 from workers.incidents.burst import MINUTE_MS, Span, held_spans, merge_spans, overlaps, within
 from workers.incidents.decide import may_merge, merge, posts_arrived
 from workers.incidents.model import HIGH, Decision, Event, Incident, Millis, Post, burst_key
+from workers.store.sql import text
 
 Authors = dict[int, set[str]]
 

@@ -6,7 +6,6 @@ Each takes the ids of the incidents that it changes, all of them or none, and re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from config.routes import Policy
@@ -18,6 +17,7 @@ from workers.incidents.model import Decision, Event, Incident, Millis
 from workers.incidents.routing import route
 from workers.incidents.silences import Covers, Silence
 from workers.store.membership import belonging_to
+from workers.store.sql import text
 
 TIMERS_AT_ONCE = 200  # ours: a transaction of timers stays in the milliseconds
 

@@ -4,11 +4,11 @@ import secrets
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from workers.incidents.model import Decision, Incident, Millis
 from workers.store.bulk import Rows
+from workers.store.sql import text
 
 _EVENTS = Rows.of(incident="text", at="bigint", event="text", actor="text", reason="text")
 _OUTBOX = Rows.of(

@@ -5,11 +5,11 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from workers.incidents.model import Post
 from workers.store.bulk import Rows
+from workers.store.sql import text
 
 _POSTS = Rows.of(
     brand="text", id="text", revision="integer", kind="text", severity="integer", influence="integer", lang="text",

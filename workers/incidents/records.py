@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Row, text
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from config.routes import Policy
@@ -14,6 +14,7 @@ from workers.incidents.burst import Span
 from workers.incidents.model import Decision, Escalating, Incident, Millis, Scheduled, Told, as_row
 from workers.incidents.routing import asks_for_authors
 from workers.store.bulk import Rows
+from workers.store.sql import text
 
 # Crockford's base 32 without letters that are mistaken for digits: ids that can be read out over a telephone.
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from workers.incidents import records
@@ -10,6 +9,7 @@ from workers.incidents.decide import resolve
 from workers.incidents.minutes import complaints_in, uncount
 from workers.incidents.model import KIND_WEIGHT, Decision, Event, Incident, Millis, Notify, burst_key
 from workers.store.bulk import Rows
+from workers.store.sql import text
 
 _REMOVED = Rows.of(brand="text", id="text", now="bigint")
 

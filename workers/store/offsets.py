@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.errors import FencedError
 from workers.store.bulk import Rows
+from workers.store.sql import text
 
 _SWAPS = Rows.of(partition="integer", expected="bigint", next_offset="bigint")
 
