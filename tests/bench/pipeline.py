@@ -112,7 +112,7 @@ class Pipeline:
     def _start(self, name: str, *arguments: str, stdin: int | bytes = subprocess.DEVNULL) -> Process:
         port = free_port() if name != "run" else self.port
         process = Process(
-            arguments, folder=self.folder, settings=self.settings | {"HIKESHI_METRICS__PORT": str(port)},
+            arguments, folder=self.folder, settings=self.settings | {"HIKESHI_METRICS__PORT": str(port), "HIKESHI_CONSOLE__PORT": "0"},
             command=self._command, name=name, stdin=stdin,
         )  # fmt: skip
         process.port = port  # type: ignore[attr-defined]

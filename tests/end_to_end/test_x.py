@@ -45,6 +45,7 @@ class X:
             "HIKESHI_X__BASE_URL": thread.simulator.url,
             "HIKESHI_X__BEARER_TOKEN": SECRET,
             "HIKESHI_METRICS__PORT": "0",
+            "HIKESHI_CONSOLE__PORT": "0",
         }
 
     def start(self, *arguments: str, name: str = "hikeshi") -> Process:

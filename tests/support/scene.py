@@ -45,6 +45,7 @@ class Scene:
             "HIKESHI_CONFIG": str(self.config),
             "HIKESHI_DATA": str(self.data),
             "HIKESHI_METRICS__PORT": "0",  # any free one: tests of other people run beside ours
+            "HIKESHI_CONSOLE__PORT": "0",
             **(settings or {}),
         }
         self._runs = 0

@@ -18,8 +18,10 @@ from workers.classifier.worker import ClassifierWorker
 from workers.cli.house import House
 from workers.cli.source_choice import SourceName
 from workers.cli.stages import STAGES
+from workers.console.worker import open_console
 from workers.dispatcher.worker import DispatcherWorker
 from workers.incidents.change import to_millis
+from workers.incidents.link_secret import link_maker
 from workers.runtime import metrics
 from workers.runtime.clock import Clock
 from workers.runtime.dead_letters import DeadLetters
@@ -44,7 +46,7 @@ class Pipeline:
     def __init__(self, settings: Settings, files: Files, clock: Clock, *, only: str | None = None) -> None:
         self.settings, self.files, self.clock = settings, files, clock
         self._health = {name: StageHealth(name, clock) for name in STAGES if only in (None, name)}
-        self.stages: list[tuple[Stage, DeadLetters]] = []
+        self.stages: list[tuple[Stage, DeadLetters | None]] = []
         self.house: House | None = None
         self.stream: StreamWorker | None = None
         self.classifier: ClassifierWorker | None = None
@@ -65,7 +67,7 @@ class Pipeline:
     @property
     def dead_letters(self) -> int:
         """Letters put in this run."""
-        return sum(letters.put_total for _, letters in self.stages)
+        return sum(letters.put_total for _, letters in self.stages if letters is not None)
 
     @contextmanager
     def waiting(self, dependency: str) -> Iterator[None]:
@@ -92,8 +94,11 @@ class Pipeline:
         if health := self._health.get("dispatcher"):
             letters = DeadLetters(log, MARKS, "dispatcher", clock)
             owner = self.owner("dispatcher")
-            self.dispatcher = DispatcherWorker(log, house.store, files, clock, health, letters, owner)
+            links = await link_maker(self.settings, house.store)
+            self.dispatcher = DispatcherWorker(log, house.store, files, clock, health, letters, owner, links)
             self.stages.append((self.dispatcher, letters))
+        if health := self._health.get("console"):
+            self.stages.append((await open_console(self.settings, house.store, files, clock, health), None))
 
     def owner(self, stage: str) -> str | None:
         """A name that outlives a restart, by which a stage finds its own leases again; without one they run out."""

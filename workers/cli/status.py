@@ -13,7 +13,7 @@ from workers.cli.exit_status import DONE, FAILED
 from workers.cli.house import House, open_house, run_async
 from workers.cli.options import Options, common_options
 from workers.cli.output import print_json, print_rows
-from workers.cli.stages import STAGES
+from workers.cli.stages import OPTIONAL, STAGES
 from workers.incidents.change import to_millis
 from workers.runtime.letter_box import list_letters
 from workers.runtime.monitor import REPORT_SECONDS
@@ -69,6 +69,8 @@ def judge(stand: Stand) -> list[str]:
     found = []
     for stage in STAGES:
         of_stage = [worker for worker in stand.workers if worker["stage"] == stage]
+        if stage in OPTIONAL and not of_stage:
+            continue
         if not any(worker["alive"] for worker in of_stage):
             found.append(f"{stage} is not running")
         found += [
@@ -152,7 +154,9 @@ def _worker(report: Report, now: int) -> dict[str, Any]:
 
 def _as_json(stand: Stand, overdue: list[str]) -> dict[str, Any]:
     return {
-        "alive": all(any(w["alive"] for w in stand.workers if w["stage"] == stage) for stage in STAGES),
+        "alive": all(
+            any(w["alive"] for w in stand.workers if w["stage"] == stage) for stage in STAGES if stage not in OPTIONAL
+        ),
         "overdue": overdue,
         # Neither has a meaning without a connection to X: it alone promises a heartbeat and costs money.
         "deaf_seconds": _fact(stand, "deaf_seconds"),

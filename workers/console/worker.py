@@ -5,8 +5,12 @@ from typing import Final
 
 from sqlalchemy import text
 
+from config.files import Files
+from config.settings import Settings
 from schemas.errors import UnavailableError
+from workers.console.incident_view import IncidentView
 from workers.console.server import ConsoleServer
+from workers.incidents.link_secret import link_maker
 from workers.runtime.clock import Clock
 from workers.runtime.health import StageHealth
 from workers.runtime.logging import get_logger
@@ -16,6 +20,17 @@ from workers.store.store import Store
 _log = get_logger(__name__)
 
 _LOOK_SECONDS: Final = 5.0  # ours: how often the store is asked whether it is there
+
+
+async def open_console(
+    settings: Settings, store: Store, files: Files, clock: Clock, health: StageHealth
+) -> "ConsoleWorker":
+    """The stage, listening already. Raises ConfigurationError when its address can't be had."""
+    links = await link_maker(settings, store)
+    view = IncidentView(store, files, links, clock, settings.language)
+    server = ConsoleServer(settings.console, view, settings.language)
+    await server.start()
+    return ConsoleWorker(server, store, clock, health)
 
 
 class ConsoleWorker:

@@ -16,6 +16,7 @@ from workers.dispatcher.lease import Pace, release_leases, set_pace, switch, tak
 from workers.dispatcher.outcome import FALLBACK_MS, Result, falls_back, next_step
 from workers.dispatcher.throttle import allowance, recent_sends
 from workers.incidents.change import to_millis
+from workers.incidents.links import NO_LINKS, LinkMaker
 from workers.incidents.model import Millis
 from workers.runtime import metrics
 from workers.runtime.clock import Clock
@@ -42,9 +43,16 @@ class Delivery:
     leases again."""
 
     def __init__(
-        self, store: Store, files: Files, open_channel: OpenChannel, clock: Clock, health: StageHealth, owner: str
+        self,
+        store: Store,
+        files: Files,
+        open_channel: OpenChannel,
+        clock: Clock,
+        health: StageHealth,
+        owner: str,
+        links: LinkMaker = NO_LINKS,
     ) -> None:
-        self._store, self._files, self._open_channel = store, files, open_channel
+        self._store, self._files, self._open_channel, self._links = store, files, open_channel, links
         self._clock, self._health, self._owner = clock, health, owner
         self._woken = asyncio.Event()
         self._busy: dict[str, asyncio.Task[None]] = {}
@@ -166,7 +174,7 @@ class Delivery:
             bundle = [d for d in queue if d.state == "scheduled"] if left == 1 else []
             zones = {brand.id: brand.timezone for brand in self._files.brands}
             dialect = self._store.dialect
-            frozen = await freeze(connection, dialect, policy, zones, receiver.name, [first, *bundle], now)
+            frozen = await freeze(connection, dialect, policy, zones, receiver.name, [first, *bundle], now, self._links)
         return frozen, pace
 
     async def _attempt(self, receiver: Receiver, frozen: outbox.Frozen) -> Result:

@@ -1,6 +1,7 @@
 """Freezing: a notification's bytes are fixed under its incidents' locks, before the first attempt to send it."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import msgspec
@@ -13,6 +14,7 @@ from workers.dispatcher.payload import MAX_POSTS, ShownPost, encoded, notificati
 from workers.incidents import pending, records
 from workers.incidents.decide import ask_again, still_wanted, told_as
 from workers.incidents.holding import hold, note_mutes
+from workers.incidents.links import LinkMaker
 from workers.incidents.model import Decision, Incident, Millis, Notify, Reason
 from workers.incidents.ops import is_ops
 from workers.incidents.routing import route
@@ -42,6 +44,7 @@ async def freeze(
     receiver: str,
     dues: Sequence[Due],
     now: Millis,
+    links: LinkMaker,
 ) -> Frozen | None:
     """Fix the bytes of the first notification, with the others bundled into it; None when none is wanted any more.
 
@@ -83,9 +86,8 @@ async def freeze(
     if not wanted:
         return None
     trace = next(due.trace for due in dues if due.id == wanted[0].id)
-    return await _write(
-        connection, dialect, receiver, wanted, _style(policy, zones, wanted[0].incident, receiver, now), trace, now
-    )
+    style = _style(policy, zones, wanted[0].incident, receiver, now)
+    return await _write(connection, dialect, receiver, wanted, style, trace, now, links)
 
 
 def _style(policy: Policy, zones: Mapping[str, str], incident: Incident, receiver: str, now: Millis) -> Style:
@@ -103,10 +105,12 @@ async def _write(
     style: Style,
     trace: str | None,
     now: Millis,
+    links: LinkMaker,
 ) -> Frozen:
     main = wanted[0]
     others = {other.incident.id: other.new_posts for other in wanted[1:]}
-    body = encoded(notification(main.incident, main.reason, receiver, main.posts, main.new_posts, others))
+    signed = links.links(main.incident.id, datetime.fromtimestamp(now / 1000, UTC))
+    body = encoded(notification(main.incident, main.reason, receiver, main.posts, main.new_posts, others, signed))
     tells = [Tells(w.incident.id, w.reason, w.arrival, w.incident.severity) for w in wanted]
     row = await connection.execute(
         text(

@@ -28,6 +28,7 @@ from workers.dispatcher.delivery import Delivery
 from workers.dispatcher.timers import Timers
 from workers.incidents.change import to_millis
 from workers.incidents.ingest import Context, Outcome, context, ingest
+from workers.incidents.links import NO_LINKS, LinkMaker
 from workers.log.contract import Consumer, CorruptRecordError, Log, Outgoing, Record
 from workers.runtime import metrics
 from workers.runtime.clock import Clock
@@ -69,13 +70,14 @@ class DispatcherWorker:
         health: StageHealth,
         dead_letters: DeadLetters,
         owner: str | None = None,
+        links: LinkMaker = NO_LINKS,
     ) -> None:
         """`owner` names this replica in leases; the same over restarts where there is a name (static membership)."""
         self.health = health
         self.opened = 0
         """Incidents opened since the start; for the summary."""
         self._log, self._store, self._files, self._clock = log, store, files, clock
-        self._dead_letters = dead_letters
+        self._dead_letters, self._links = dead_letters, links
         self._owner = owner or secrets.token_hex(8)
         self._jitter = Random().random  # noqa: S311  spreads retries, guards nothing
         self._expected: dict[int, int | None] = {}
@@ -139,6 +141,7 @@ class DispatcherWorker:
             self._clock,
             self.health,
             self._owner,
+            self._links,
         )
         if before is not None:  # run again after a stop: the summary counts on
             delivery.sent, delivery.failed = before.sent, before.failed

@@ -41,6 +41,10 @@ class LinkMaker:
         return links(incident_id, self.public_url, self.secret, now)
 
 
+NO_LINKS: Final = LinkMaker(None, "")
+"""Where nobody has said how people reach the console."""
+
+
 def links(incident_id: str, public_url: str | None, secret: str, now: datetime) -> dict[str, str] | None:
     """The addresses of the incident's page and of its acknowledging, signed for a week; None without a public URL."""
     if public_url is None:

@@ -27,7 +27,7 @@ class Place:
         (folder / "config" / "brands.yaml").write_text(BRANDS)
         (folder / "posts.jsonl").write_text(POST)
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("HIKESHI_")}
-        self.environment |= {"PYTHONPATH": str(ROOT), "HIKESHI_METRICS__PORT": "0"}
+        self.environment |= {"PYTHONPATH": str(ROOT), "HIKESHI_METRICS__PORT": "0", "HIKESHI_CONSOLE__PORT": "0"}
 
     def __call__(self, *arguments: str, given: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -63,7 +63,7 @@ REPLAY = ("run", "--source", "replay", "--file", "posts.jsonl", "--until-idle")
         (["run", "--source", "replay"], "--file"),
         (["run", "--source", "replay", "--file", "no-such-file"], "no-such-file"),
         (["run", "--config", "no-such-folder", "--source", "replay", "--file", "posts.jsonl"], "brands.yaml"),
-        (["worker", "console"], "not in this release"),
+        (["worker", "console"], "HIKESHI_KAFKA__BOOTSTRAP_SERVERS"),
         (["worker", "steward"], "not in this release"),
         (["worker", "classifier", "--source", "sample"], "worker stream"),
         (["worker", "classifier"], "HIKESHI_KAFKA__BOOTSTRAP_SERVERS"),
