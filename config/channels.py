@@ -108,6 +108,7 @@ class SlackEntry(ChannelEntry):
     secrets: ClassVar[Mapping[str, Secret]] = {
         "token": Secret(True, _bot_token),
         "app_token": Secret(False, _app_token),
+        "signing_secret": Secret(False),
     }
 
     channel: str = Field(examples=["C0123456789"])
@@ -118,8 +119,12 @@ class SlackEntry(ChannelEntry):
     """A file that holds the bot token alone."""
     app_token: SecretStr | None = None
     """The app-level token (xapp-…, scope connections:write): its buttons then work through Socket Mode."""
-    app_token_file: StrictStr | None = None
+    app_token_file: StrictStr | None = Field(default=None, examples=["/run/secrets/slack-app"])
     """A file that holds the app-level token alone."""
+    signing_secret: SecretStr | None = None
+    """The app's signing secret, where its buttons come over HTTP to the console instead."""
+    signing_secret_file: StrictStr | None = None
+    """A file that holds the signing secret alone."""
     url: WebAddress = "https://slack.com/api"
     """Where Slack's Web API is."""
 

@@ -78,7 +78,7 @@ def wrap_store(trigger: Trigger) -> None:
 
 def wrap_webhook(trigger: Trigger) -> None:
     """Around the request: before it stored and not sent, after a 2xx sent and not recorded."""
-    from workers.dispatcher.channels import WebhookChannel
+    from workers.dispatcher.channels.webhook import WebhookChannel
 
     send = WebhookChannel.send
 

@@ -1,6 +1,7 @@
 """What follows an attempt to deliver: done, once more and when, given up, or the receiver switched off. Pure."""
 
-from typing import Final, Literal, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Final, Literal, NamedTuple
 
 from workers.incidents.model import HIGH, Millis
 from workers.runtime.retry import backoff_seconds
@@ -16,12 +17,27 @@ FALLBACK_MS: Final = 60 * 1000
 Class = Literal["delivered", "client", "auth", "gone", "rate_limited", "server", "timed_out"]
 
 
+class Made(NamedTuple):
+    """A message that stands at the provider now. `main`: the incident's own, on which the others hang."""
+
+    ref: Mapping[str, Any]
+    main: bool = True
+    editable: bool = True
+    posts: tuple[str, ...] = ()
+    """Ids of the posts that are shown in it."""
+
+
 class Result(NamedTuple):
-    """How an attempt ended: its class of failure, what the provider asked for, a sentence for a person."""
+    """How an attempt ended: its class of failure, what the provider asked for, a sentence for a person.
+
+    `made`: the message that was made; `again_seconds`: after how long it must be sent again to stand.
+    """
 
     kind: Class
     detail: str = ""
     retry_after_seconds: float | None = None
+    made: Made | None = None
+    again_seconds: float | None = None
 
 
 class Next(NamedTuple):

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from config.routes import Throttle
-from workers.dispatcher.channels import retry_after_seconds, sign
+from workers.dispatcher.channels.http import retry_after_seconds
+from workers.dispatcher.channels.webhook import sign
 from workers.dispatcher.outcome import GIVE_UP_MS, Result, classify, falls_back, next_step
 from workers.dispatcher.throttle import allowance, recent_sends
 

@@ -1,0 +1,36 @@
+"""What a channel works with: the one HTTP client, the clock, the templates, and what it has sent before."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+import aiohttp
+
+from config.templates import Templates
+from workers.runtime.clock import Clock
+
+Ref = Mapping[str, Any]
+"""What a provider calls a message of ours, as the channel needs it to find the message again."""
+
+
+class Book(Protocol):
+    """What a receiver has been sent of an incident before."""
+
+    async def main(self, incident: str) -> Ref | None:
+        """The incident's own message, on which the others hang."""
+
+
+class NoBook:
+    """Where nothing is remembered: a test message of `check --send`."""
+
+    async def main(self, incident: str) -> Ref | None:  # noqa: ARG002  the protocol's
+        """None."""
+        return None
+
+
+class Tools(NamedTuple):
+    """`templates` is asked each time: the user's files may change."""
+
+    client: aiohttp.ClientSession
+    clock: Clock
+    templates: Callable[[], Templates]
+    book: Book
