@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from config.brands import Burst
 from workers.incidents.model import Millis
@@ -14,6 +14,13 @@ MINUTE_MS: Final = 60_000
 MAX_AUTHORS_A_MINUTE: Final = 256  # ours: enough for any rule, and bounds a minute's row at 2 KiB
 
 Span = tuple[Millis, Millis]
+
+
+class Minute(NamedTuple):
+    """A brand's minute: who complained (a hash of the author -> one of the text), how many posts of other kinds."""
+
+    voices: Mapping[str, str]
+    others: int
 
 
 def window_minutes(rule: Burst) -> int:

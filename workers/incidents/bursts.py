@@ -1,33 +1,26 @@
 """Bursts in the store: opened, extended and fed within the transaction of the batch that made the rule hold."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from config.brands import Burst
 from config.routes import Policy
 from schemas.mark import SEVERITIES
-from workers.incidents import minutes, posts, records
+from workers.incidents import baseline, burst_posts, burst_words, minutes, posts, records
+from workers.incidents.auto import Evidence, judge
 from workers.incidents.burst import MINUTE_MS, Span, held_spans, merge_spans, overlaps, within
 from workers.incidents.decide import may_merge, merge, posts_arrived
 from workers.incidents.model import HIGH, Decision, Event, Incident, Millis, Post, burst_key
-from workers.store.sql import text
+from workers.incidents.routing import route
 
-Authors = dict[int, set[str]]
 
-_WORDS: Final = {
-    "en": (
-        "{found} authors complained; the rule is {authors} within {minutes} minutes",
-        "languages: {split}",
-        "worst single complaint: {severity}",
-    ),
-    "ja": (
-        "{found}人が苦情を投稿(基準: {minutes}分以内に{authors}人)",
-        "言語の内訳: {split}",
-        "単独で最も深刻な苦情: {severity}",
-    ),
-}
+class _Found(NamedTuple):
+    """Where it holds, with the evidence of the first such window where it was the brand's baseline that said so."""
+
+    spans: list[Span]
+    evidence: Evidence | None = None
 
 
 async def judge_bursts(
@@ -35,25 +28,32 @@ async def judge_bursts(
     dialect: str,
     policy: Policy,
     rules: Mapping[str, Burst | None],
+    zones: Mapping[str, str],
     incidents: dict[str, Incident],
-    complained: Mapping[str, tuple[Authors, set[int]]],
+    complained: Mapping[str, minutes.Complained],
     arrived: Sequence[Post],
     now: Millis,
 ) -> tuple[dict[str, Incident], list[tuple[Incident, Decision]]]:
     """Judge the brands with new complaints. Returns the open burst of each, and what was decided about bursts.
 
-    `complained`: authors by minute round about the new complaints, and the minutes these are in, by brand. `incidents`
-    holds the latest burst of each brand under its key; it is taken out, and so are the roots that are merged.
+    `zones`: the time zones of the brands whose bursts are `auto`; until they have a baseline their rule holds.
+    `incidents` holds the latest burst of each brand under its key; it is taken out, and so are the roots that are
+    merged.
     """
     bursts: dict[str, Incident] = {}
     decided: list[tuple[Incident, Decision]] = []
     brands = {key.partition("/")[0] for key, i in incidents.items() if i.scope == "burst"} | set(complained)
+    known = await baseline.load(connection, dialect, {b: zones[b] for b in complained if b in zones})
     for brand in sorted(brands):
         burst = incidents.get(burst_key(brand))
         rule = rules.get(brand)
-        authors, touched = complained.get(brand, ({}, set()))
-        held = held_spans(authors, touched, rule) if rule is not None else []
+        there = complained.get(brand, minutes.Complained({}, set()))
         before = burst.spans if burst is not None else []
+        if brand in known:
+            found = await _by_baseline(connection, known[brand], there, rule, before)
+        else:
+            found = _Found(_by_rule(there, rule, there.touched))
+        held = found.spans
         held = held if burst is not None and burst.is_open else [s for s in held if not overlaps(s, before)]
         flared = burst is not None and any(not overlaps(span, before) for span in held)
         opens = bool(held) and (burst is None or not burst.is_open)
@@ -63,18 +63,49 @@ async def judge_bursts(
             continue
         bursts[brand] = burst
         severity_before = burst.severity
-        new = await _feed(connection, dialect, burst, held, authors, arrived)
+        new = await _feed(connection, dialect, burst, held, there, arrived)
         if not new and not opens:
             continue
-        if (opens or flared) and rule is not None:
-            await _describe(connection, burst, rule, policy.route.language)
+        if opens or flared:
+            await _describe(connection, burst, found.evidence, rule, zones.get(brand, "UTC"), policy, now)
         decision = posts_arrived(burst, new, [], policy, now, flared=flared, severity_before=severity_before)
         decided.append((burst, decision))
         if flared:
             decision.events.append(Event("flared", "the rule holds again"))
         if opens or flared:
             decided += await _absorb(connection, dialect, burst, held, incidents, told_before=not opens)
+    await baseline.save(connection, known.values())
     return bursts, decided
+
+
+def _by_rule(there: minutes.Complained, rule: Burst | None, touched: set[int]) -> list[Span]:
+    if rule is None:
+        return []
+    return held_spans(
+        {minute: found.voices.keys() for minute, found in there.minutes.items() if found.voices}, touched, rule
+    )
+
+
+async def _by_baseline(
+    connection: AsyncConnection,
+    known: baseline.Baseline,
+    there: minutes.Complained,
+    rule: Burst | None,
+    before: Sequence[Span],
+) -> _Found:
+    """By what is usual for the brand as of each day; by the rule of `auto` for days of which nothing is known yet."""
+    found, evidence = [*before], None
+    days = await known.advance(connection, there.touched, before)
+    for day, touched in days.days:
+        usual = days.usual(day, found)
+        if usual is None:
+            found = merge_spans([*found, *_by_rule(there, rule, touched)])
+            continue
+        for held in judge(there.minutes, touched, usual, found):
+            if evidence is None and not overlaps(held.span, before):
+                evidence = held.evidence
+            found = merge_spans([*found, held.span])
+    return _Found([span for span in found if span not in before], evidence)
 
 
 def _new_burst(brand: str, held: Sequence[Span], now: Millis) -> Incident:
@@ -90,18 +121,20 @@ async def _feed(
     dialect: str,
     burst: Incident,
     held: Sequence[Span],
-    authors: Authors,
+    there: minutes.Complained,
     arrived: Sequence[Post],
 ) -> list[Post]:
     """Extend the spans and count anew; returns the batch's complaints that lie in them."""
-    burst.spans = merge_spans([*burst.spans, *held])
+    before, burst.spans = burst.spans, merge_spans([*burst.spans, *held])
     inside = [
         p for p in arrived if p.brand == burst.brand and p.kind == "complaint" and within(p.created_at, burst.spans)
     ]
-    hashes = {h for minute, found in authors.items() if within(minute * MINUTE_MS, burst.spans) for h in found}
+    # Who complained in what was in its spans before is counted already.
+    added = [m for m in there.minutes if not within(m * MINUTE_MS, before) and within(m * MINUTE_MS, burst.spans)]
+    hashes = {author for minute in added for author in there.minutes[minute].voices}
     hashes |= {minutes.author_hash(p.author) for p in inside}
-    added = await posts.add_authors(connection, dialect, [(burst.id, h, None) for h in sorted(hashes)])
-    burst.author_count += added.get(burst.id, 0)
+    new = await posts.add_authors(connection, dialect, [(burst.id, h, None) for h in sorted(hashes)])
+    burst.author_count += new.get(burst.id, 0)
     if inside or held:
         burst.post_count = await minutes.complaints_in(connection, dialect, burst.brand, burst.spans)
     for span in held:
@@ -109,26 +142,27 @@ async def _feed(
     return inside
 
 
-async def _describe(connection: AsyncConnection, burst: Incident, rule: Burst, language: str) -> None:
-    """Why it opened, and in which languages people complain; in the language of the policy's root route."""
-    first, last = burst.spans[0][0], burst.spans[-1][1]
-    found = await connection.execute(
-        text(
-            "SELECT COALESCE(lang, 'und') AS lang, COUNT(*) AS posts FROM posts WHERE brand = :brand "
-            "AND kind = 'complaint' AND incident IS NOT NULL AND created_at BETWEEN :first AND :last "
-            "GROUP BY 1 ORDER BY 2 DESC, 1"
-        ),
-        {"brand": burst.brand, "first": first, "last": last},
-    )
-    split = [(row.lang, row.posts) for row in found]
+async def _describe(
+    connection: AsyncConnection,
+    burst: Incident,
+    evidence: Evidence | None,
+    rule: Burst | None,
+    zone: str,
+    policy: Policy,
+    now: Millis,
+) -> None:
+    """Why it opened, what people say, and in which languages; in the language of its first route."""
+    whole = (burst.spans[0][0], burst.spans[-1][1])
+    split = await burst_posts.languages(connection, burst.brand, whole)
     burst.langs = [lang for lang, _ in split]
-    words = _WORDS.get(language, _WORDS["en"])
-    minutes_within = int(rule.within.total_seconds() // 60)
-    burst.reasons = [
-        words[0].format(found=burst.author_count, authors=rule.authors, minutes=minutes_within),
-        words[1].format(split=", ".join(f"{lang} {count}" for lang, count in split)),
-        words[2].format(severity=SEVERITIES[burst.severity]),
-    ]
+    language = route(policy, burst, now).first.language
+    said, past = await burst_posts.texts(connection, burst.brand, burst.spans[-1])
+    news = burst_words.new_words(said, past)
+    if evidence is not None:
+        why = burst_words.by_baseline(language, burst.brand, zone, evidence)
+    else:
+        why = burst_words.by_rule(language, burst.author_count, rule) if rule is not None else []
+    burst.reasons = [*why, *burst_words.about_posts(language, split, SEVERITIES[burst.severity], news)]
 
 
 async def _absorb(

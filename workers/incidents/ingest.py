@@ -12,6 +12,7 @@ from config.routes import Policy
 from schemas.mark import INFLUENCES, SEVERITIES, Mark
 from schemas.mention import Mention
 from workers.incidents import minutes, posts, records
+from workers.incidents.auto import REACH
 from workers.incidents.burst import window_minutes
 from workers.incidents.bursts import judge_bursts
 from workers.incidents.decide import milliseconds, posts_arrived, resolve
@@ -42,6 +43,15 @@ class Context(NamedTuple):
     policy: Policy
     rules: Mapping[str, Burst | None]
     now: Millis
+    zones: Mapping[str, str] = {}
+    """The time zones of the brands whose bursts are `auto`: their rule holds only until they have a baseline."""
+
+    def reach(self, brand: str) -> tuple[int, int]:
+        """How many minutes before and after a complaint of the brand are judged with it."""
+        if brand in self.zones:
+            return REACH
+        rule = self.rule(brand)
+        return (window_minutes(rule),) * 2 if rule is not None else (0, 0)
 
     def rule(self, brand: str) -> Burst | None:
         """The burst rule of a brand; one that the file no longer holds has none."""
@@ -84,7 +94,8 @@ class _Batch(NamedTuple):
 
 def context(dialect: str, policy: Policy, brands: Sequence[Brand], now: Millis) -> Context:
     """The context of a batch."""
-    return Context(dialect, policy, {brand.id: brand.burst_rule for brand in brands}, now)
+    zones = {brand.id: brand.timezone for brand in brands if brand.burst == "auto"}
+    return Context(dialect, policy, {brand.id: brand.burst_rule for brand in brands}, now, zones)
 
 
 async def ingest(
@@ -167,13 +178,14 @@ async def _store(
         for p, old in revisions
         if p.post.kind == "complaint" and old.kind != "complaint" and not p.spread_only
     ]
-    widths = {brand: window_minutes(rule) for brand in first if (rule := around.rule(brand)) is not None}
-    complained = await minutes.count(connection, dialect, counted, became, widths)
+    reach = {brand: around.reach(brand) for brand in first}
+    complained = await minutes.count(connection, dialect, counted, became, reach)
     bursts, decided = await judge_bursts(
         connection,
         dialect,
         around.policy,
         around.rules,
+        around.zones,
         batch.latest,
         complained,
         [*counted, *(post for post, _ in became)],
@@ -218,6 +230,7 @@ def _place(arrival: Arrival, policy: Policy, first: dict[str, int]) -> _Placed:
         arrival=first[mention.brand],
         author=(author.id if author and author.id else username) or "",
         username=username,
+        text_hash=minutes.text_hash(mention.text) if mark.kind == "complaint" else "",
         root=mention.root_id,
         incident=None,
         reason=where.reason,

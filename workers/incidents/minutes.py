@@ -81,9 +81,9 @@ async def count(
         brand, minute = place
         there = known[brand].get(minute, Minute({}, 0)) if brand in touched else Minute({}, 0)
         heard = dict(there.voices)
-        for author, text in sorted(voices[place].items()) if place in voices else ():
+        for author, said in sorted(voices[place].items()) if place in voices else ():
             if len(heard) < MAX_AUTHORS_A_MINUTE:
-                heard.setdefault(author, text)
+                heard.setdefault(author, said)
         if brand in touched:
             known[brand][minute] = Minute(heard, there.others + sum(kinds[_INDEX[kind]] for kind in _OTHERS))
         authors = sorted(heard)

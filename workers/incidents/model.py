@@ -47,6 +47,8 @@ class Post(msgspec.Struct, kw_only=True):
     arrival: int
     author: str
     username: str | None
+    text_hash: str = ""
+    """Of a complaint: what its copies have in common."""
     root: str
     incident: str | None
     reason: str

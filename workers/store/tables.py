@@ -77,7 +77,8 @@ spread = Table(
 )
 
 # A brand's posts by minute of `created_at`. `authors`: at most 256 distinct author hashes of complaints, 8 hex digits
-# each, since distinct counts of minutes do not add up. `severity`, `influence`: the highest among the complaints.
+# each, since distinct counts of minutes do not add up; `texts`: 4 digits for what each wrote, the same for copies.
+# `severity`: the highest among the complaints.
 minutes = Table(
     "minutes",
     metadata,
@@ -91,6 +92,7 @@ minutes = Table(
     Column("irrelevant", Integer, nullable=False),
     Column("severity", Integer, nullable=False),
     Column("authors", Text, nullable=False),
+    Column("texts", Text, nullable=False, server_default=""),
     PrimaryKeyConstraint("brand", "minute"),
 )
 

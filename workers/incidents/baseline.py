@@ -1,0 +1,177 @@
+"""A brand's baseline in the store: learned from its minutes, day by day of event time, so that a restart finds it."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from workers.incidents.burst import MINUTE_MS, Span
+from workers.incidents.model import Millis, burst_key
+from workers.incidents.usual import LEARNED_HOURS, Hour, Learned, Usual, learn, usual_of
+from workers.store.bulk import Rows
+from workers.store.sql import text
+
+_HOUR_MS: Final = 60 * MINUTE_MS
+_LONGEST_HOURS: Final = 12 * 7 * 24  # ours: learned anew, older minutes would count next to nothing
+_FIRE_HOURS: Final = 24  # ours: a fire that burns for longer is how things are now, and is learned
+_BURSTS: Final = 50  # ours: more in twelve weeks, and what they leave to learn from is no less usual
+STALE_HOURS: Final = 72
+
+_KEYS = Rows.of(brand="text")
+_decode: Final = msgspec.json.Decoder(Learned).decode
+
+
+class Baseline:
+    """What is learned of one brand, going on day by day."""
+
+    def __init__(self, brand: str, zone: str, learned: Learned | None) -> None:
+        self.brand, self.zone, self.learned = brand, zone, learned
+        self.changed = False
+
+    def usual(self) -> Usual | None:
+        """Its usual week; None while too little of it is known."""
+        if self.learned is None or self.learned.until - self.learned.since < LEARNED_HOURS:
+            return None
+        return _usual(msgspec.json.encode(self.learned), self.zone)
+
+    async def advance(self, connection: AsyncConnection, minutes: Collection[int], spans: Sequence[Span]) -> "Days":
+        """Read what is to be learned before the days of these minutes; `spans`: of the burst that is being fed."""
+        days: dict[int, set[int]] = {}
+        for minute in minutes:
+            days.setdefault(day_begins(minute, self.zone), set()).add(minute)
+        last = max(days)
+        if self.learned is None:
+            first = await connection.execute(
+                text("SELECT MIN(minute) FROM minutes WHERE brand = :brand"), {"brand": self.brand}
+            )
+            since = int(first.scalar_one() or min(minutes)) // 60
+            self.learned, self.changed = Learned.nothing(since), True
+        if self.learned.until >= last:
+            return Days(self, days, [], set())
+        self.learned.until = max(self.learned.until, last - _LONGEST_HOURS)
+        hours = await _hours(connection, self.brand, self.learned.until, last)
+        skip = _fire_hours([*await _burst_spans(connection, self.brand), *spans])
+        return Days(self, days, hours, skip)
+
+
+class Days:
+    """The days of a batch's complaints, oldest first; before each, what came before it is learned."""
+
+    def __init__(self, baseline: Baseline, days: Mapping[int, set[int]], hours: Sequence[Hour], skip: set[int]) -> None:
+        self._baseline, self._hours, self._skip = baseline, hours, skip
+        self.days = sorted(days.items())
+
+    def usual(self, day: int, spans: Sequence[Span]) -> Usual | None:
+        """The usual week as it is known when this day (its first hour) begins."""
+        baseline, learned = self._baseline, self._baseline.learned
+        if learned is not None and learned.until < day:
+            skip = self._skip | _fire_hours(spans)
+            baseline.learned = learn(learned, self._hours, day, skip, baseline.zone)
+            baseline.changed = True
+        return baseline.usual()
+
+
+async def load(connection: AsyncConnection, dialect: str, zones: Mapping[str, str]) -> dict[str, Baseline]:
+    """The baselines of these brands, each with its time zone; what was learned in another zone is learned anew."""
+    if not zones:
+        return {}
+    found = await connection.execute(
+        text(f"SELECT baselines.brand, timezone, learned FROM baselines JOIN {_KEYS.source(dialect)} "
+             "ON baselines.brand = r.brand"),
+        _KEYS.bind(dialect, [(brand,) for brand in sorted(zones)]),
+    )  # fmt: skip
+    known = {row.brand: row.learned for row in found if row.timezone == zones[row.brand]}
+    return {b: Baseline(b, zone, _decode(known[b]) if b in known else None) for b, zone in zones.items()}
+
+
+async def save(connection: AsyncConnection, baselines: Collection[Baseline]) -> None:
+    """Write what has gone on."""
+    for baseline in baselines:
+        if baseline.changed and baseline.learned is not None:
+            await connection.execute(
+                text(
+                    "INSERT INTO baselines (brand, timezone, until_hour, learned) VALUES (:brand, :zone, :until, "
+                    ":learned) ON CONFLICT (brand) DO UPDATE SET timezone = excluded.timezone, "
+                    "until_hour = excluded.until_hour, learned = excluded.learned"
+                ),
+                {
+                    "brand": baseline.brand,
+                    "zone": baseline.zone,
+                    "until": baseline.learned.until,
+                    "learned": msgspec.json.encode(baseline.learned).decode(),
+                },
+            )
+            baseline.changed = False
+
+
+async def refresh(connection: AsyncConnection, dialect: str, zones: Mapping[str, str], now: Millis) -> int:
+    """Learn all that was before today, of the brands whose bursts are `auto` (id -> time zone). For every night.
+
+    The dispatcher does the same when a complaint of a new day comes; here it is done off its way, and for brands of
+    which none comes. Returns how many went on.
+    """
+    lock = "SELECT arrival FROM brands WHERE brand = :brand" + (" FOR UPDATE" if dialect == "postgresql" else "")
+    done = 0
+    for brand, zone in sorted(zones.items()):
+        if (await connection.execute(text(lock), {"brand": brand})).first() is None:
+            continue  # nobody has spoken of it yet; whoever stores posts of it holds this lock
+        baseline = (await load(connection, dialect, {brand: zone}))[brand]
+        today = now // MINUTE_MS
+        days = await baseline.advance(connection, [today], [])
+        days.usual(day_begins(today, baseline.zone), [])
+        done += baseline.changed
+        await save(connection, [baseline])
+    return done
+
+
+async def stale(connection: AsyncConnection, brands: Collection[str], now: Millis) -> dict[str, int]:
+    """Those of these brands whose baseline has not gone on for three days, each with the hours since: tell ops."""
+    found = await connection.execute(text("SELECT brand, until_hour FROM baselines"))
+    behind = {row.brand: now // _HOUR_MS - row.until_hour for row in found if row.brand in brands}
+    return {brand: hours for brand, hours in sorted(behind.items()) if hours > STALE_HOURS}
+
+
+@lru_cache(maxsize=65_536)
+def day_begins(minute: int, zone: str) -> int:
+    """The hour (since 1970) in which the day of this minute began in that time zone."""
+    local = datetime.fromtimestamp(minute * 60, ZoneInfo(zone))
+    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+    return int(midnight.timestamp()) // 3600
+
+
+@lru_cache(maxsize=256)
+def _usual(learned: bytes, zone: str) -> Usual:
+    return usual_of(_decode(learned), zone)
+
+
+async def _hours(connection: AsyncConnection, brand: str, first: int, until: int) -> list[Hour]:
+    found = await connection.execute(
+        text(
+            "SELECT minute / 60 AS hour, SUM(LENGTH(authors) / 8) AS voices, "
+            "SUM(question + praise + promotion + neutral) AS others FROM minutes "
+            "WHERE brand = :brand AND minute >= :first AND minute < :until GROUP BY 1 ORDER BY 1"
+        ),
+        {"brand": brand, "first": first * 60, "until": until * 60},
+    )
+    return [Hour(int(row.hour), int(row.voices), int(row.others)) for row in found]
+
+
+async def _burst_spans(connection: AsyncConnection, brand: str) -> list[Span]:
+    found = await connection.execute(
+        text("SELECT spans FROM incidents WHERE key = :key ORDER BY opened_at DESC LIMIT :most"),
+        {"key": burst_key(brand), "most": _BURSTS},
+    )
+    return [span for row in found for span in msgspec.json.decode(row.spans, type=list[tuple[int, int]])]
+
+
+def _fire_hours(spans: Sequence[Span]) -> set[int]:
+    """The hours in which it burned, of each fire its first day."""
+    return {
+        hour
+        for first, last in spans
+        for hour in range(first // _HOUR_MS, min(last // _HOUR_MS, first // _HOUR_MS + _FIRE_HOURS) + 1)
+    }
