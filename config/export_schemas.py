@@ -2,20 +2,24 @@
 
 import json
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from pydantic import Field
 
 from config.answers import AnswerEntry
 from config.brands import Brand
+from config.escalations_file import RotaEntry, StepEntry
 from config.layers import secret_places
+from config.mutes_file import CampaignEntry, DrillEntry, InhibitEntry
 from config.ops_route import OpsEntry
 from config.receivers import ReceiverEntry
 from config.routes_file import RouteEntry
 from config.settings import Settings
+from config.times_file import DuringEntry
 from config.validation import Strict
 
 FOLDER: Final = Path(__file__).parent
+_SOME: Final = Field(min_length=1)
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -37,6 +41,20 @@ class _RoutesFile(Strict):
     receivers: tuple[ReceiverEntry, ...] = Field(min_length=1)
     route: RouteEntry
     ops: OpsEntry | None = None
+    times: Annotated[dict[str, DuringEntry | Annotated[tuple[DuringEntry, ...], Field(min_length=1)]] | None, _SOME] = (
+        None
+    )
+    """Times by name, for `during` and quiet hours; of a list, any may hold."""
+    rotas: Annotated[dict[str, RotaEntry] | None, _SOME] = None
+    """Receivers who take turns, by name."""
+    escalations: Annotated[dict[str, Annotated[tuple[StepEntry, ...], Field(min_length=1)]] | None, _SOME] = None
+    """Steps by name: who is told one after the other until somebody has taken the incident."""
+    campaigns: Annotated[tuple[CampaignEntry, ...] | None, _SOME] = None
+    """Times in which so much is expected that nobody needs to be told."""
+    inhibit: Annotated[tuple[InhibitEntry, ...] | None, _SOME] = None
+    """Which incidents are kept back while another is open."""
+    drills: Annotated[tuple[DrillEntry, ...] | None, _SOME] = None
+    """Test pages that somebody is to acknowledge."""
 
 
 def schemas() -> dict[str, dict[str, Any]]:

@@ -1,12 +1,27 @@
 """Who is told of which incident, and when: the policy that `routes.yaml` says, resolved for use."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from config.documents import Document, read_document
+from config.escalations_file import Written
 from config.faults import ConfigurationFaults
+from config.mutes_file import (
+    CAMPAIGN_EXAMPLE,
+    DRILL_EXAMPLE,
+    INHIBIT_EXAMPLE,
+    MILD,
+    CampaignEntry,
+    DrillEntry,
+    InhibitEntry,
+    KeptBackEntry,
+    LikeEntry,
+    moments,
+    read_list,
+    refuse_unknown_escalation,
+)
 from config.ops_route import read_ops
 from config.receiver import Receiver as Receiver
 from config.receiver import Throttle as Throttle
@@ -17,6 +32,7 @@ from config.routes_file import EXAMPLE, MatchEntry, RouteEntry, read_routes
 from config.settings import Settings
 from config.steps import Escalation
 from config.times import Daily, During
+from config.times_file import Times, daily_of, days_of, during_of, minutes
 
 DEFAULT_RECEIVER = "console"
 
@@ -124,23 +140,40 @@ def policy_of(document: Document, folder: Path, language: str) -> Policy | None:
     """The policy of a document, which gets the faults; secret files are named from `folder` on."""
     written = read_routes(document, folder)
     ops = read_ops(document)
+    campaigns = [entry for entry, _ in read_list(document, "campaigns", CampaignEntry, CAMPAIGN_EXAMPLE)]
+    inhibitions = [entry for entry, _ in read_list(document, "inhibit", InhibitEntry, INHIBIT_EXAMPLE)]
+    drills = list(read_list(document, "drills", DrillEntry, DRILL_EXAMPLE))
+    if written is not None:
+        for drill, place in drills:
+            known = written.escalations.escalations
+            refuse_unknown_escalation(document, drill.escalation, (*place, "escalation"), known)
     if written is None or document.faults:
         return None
-    receivers, route = written
+    receivers, route, escalations = written
     root = Route(tuple(route.receivers or ()), language=language)
-    return Policy(_receivers(receivers), _resolve(route, root), ops)
+    zone = escalations.timezone
+    return Policy(
+        _receivers(receivers),
+        _resolve(route, root, escalations),
+        ops,
+        tuple(Campaign(entry.name, *moments(entry, zone), _kept_back(entry.match)) for entry in campaigns),
+        tuple(Inhibition(_like(entry.while_), _kept_back(entry.mute)) for entry in inhibitions),
+        tuple(_drill(entry, escalations) for entry, _ in drills),
+    )
 
 
 def _receivers(entries: Receivers) -> dict[str, Receiver]:
     return {read.entry.name: receiver_of(read) for read in entries}
 
 
-def _resolve(entry: RouteEntry, parent: Route) -> Route:
+def _resolve(entry: RouteEntry, parent: Route, escalations: Written) -> Route:
     """The route of an entry: its own values, else its parent's; matching and `continue` are never inherited."""
 
     def own(value: timedelta | None, inherited: timedelta) -> timedelta:
         return inherited if value is None else value
 
+    zone = entry.timezone or parent.timezone
+    quiet, digest, escalation = entry.quiet_hours, entry.digest, entry.escalation
     route = Route(
         receivers=entry.receivers or parent.receivers,
         group_wait=own(entry.group_wait, parent.group_wait),
@@ -149,13 +182,42 @@ def _resolve(entry: RouteEntry, parent: Route) -> Route:
         resolve_after=own(entry.resolve_after, parent.resolve_after),
         reopen_within=own(entry.reopen_within, parent.reopen_within),
         language=entry.language or parent.language,
-        timezone=entry.timezone or parent.timezone,
+        timezone=zone,
+        acknowledge_for=own(entry.acknowledge_for, parent.acknowledge_for),
+        escalation=parent.escalation if escalation is None else escalations.escalation(escalation or None, zone),
+        quiet_hours=parent.quiet_hours if quiet is None else during_of(quiet, escalations.times, zone),
+        digest=parent.digest if digest is None else daily_of(digest, zone),
     )
-    children = tuple(_resolve(child, route) for child in entry.routes)
-    return replace(route, match=_match(entry.match), continue_=entry.continue_, routes=children)
+    children = tuple(_resolve(child, route, escalations) for child in entry.routes)
+    match = _match(entry.match, escalations.times, zone)
+    return replace(route, match=match, continue_=entry.continue_, routes=children)
 
 
-def _match(entry: MatchEntry | None) -> Match:
+def _match(entry: MatchEntry | None, times: Times, timezone: str) -> Match:
     if entry is None:
         return Match()
-    return Match(entry.brand, entry.kind, entry.severity, entry.influence, entry.lang, entry.author)
+    return Match(
+        entry.brand, entry.kind, entry.severity, entry.influence, entry.lang, entry.author, _names(entry.scope),
+        during_of(entry.during, times, timezone),
+    )  # fmt: skip
+
+
+def _like(entry: LikeEntry) -> Match:
+    return Match(kind=entry.kind, severity=entry.severity, influence=entry.influence, scope=_names(entry.scope))
+
+
+def _kept_back(entry: KeptBackEntry) -> Match:
+    return replace(
+        _like(entry), severity=entry.severity or MILD, brand=entry.brand, lang=entry.lang, author=entry.author
+    )
+
+
+def _names(values: Iterable[str]) -> frozenset[str]:
+    return frozenset(values)
+
+
+def _drill(entry: DrillEntry, escalations: Written) -> Drill:
+    zone = entry.timezone or escalations.timezone
+    escalation = escalations.escalation(entry.escalation, zone)
+    assert escalation is not None  # noqa: S101  its name was checked
+    return Drill(entry.name, Daily(minutes(entry.at), zone, days_of(entry.weekdays)), escalation, entry.within)

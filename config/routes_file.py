@@ -1,18 +1,21 @@
 """`routes.yaml` as it is written: its shape, its names, and what is refused as a loop."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, StrictBool, StrictStr, field_validator
 
 from config.documents import Document, Place
 from config.durations import Duration, PositiveDuration
+from config.escalations_file import Written, read_escalations
 from config.faults import suggestion
 from config.fields import ONE_OR_MORE, AuthorName, BrandId, Language, TimeZone
+from config.mutes_file import refuse_unknown_escalation
 from config.receivers import Receivers, checked_receivers, receiver_names, refuse_fallbacks
 from config.refusals import refusal
-from config.validation import REFUSED_REMEDY, THIS_RELEASE, Strict, validate
+from config.times_file import DigestSetting, DuringSetting, Name, QuietHours, read_times, refuse_unknown_time
+from config.validation import Strict, validate
 from schemas.mark import Influence, Kind, Severity
 
 EXAMPLE = "config/routes.example.yaml"
@@ -20,8 +23,6 @@ EXAMPLE = "config/routes.example.yaml"
 
 class MatchEntry(Strict):
     """What an incident must be; one value or a list of them for each key."""
-
-    not_yet: ClassVar[Mapping[str, str]] = {"during": "business hours, dates and holidays"}
 
     brand: Annotated[frozenset[BrandId], ONE_OR_MORE] = Field(default=frozenset(), examples=["acme"])
     """Ids of brands."""
@@ -35,15 +36,14 @@ class MatchEntry(Strict):
     """Holds if any post of the incident is in it."""
     author: Annotated[frozenset[AuthorName], ONE_OR_MORE] = Field(default=frozenset(), examples=["acme_jp"])
     """User names or ids; holds if any post of the incident is by one."""
+    scope: Annotated[frozenset[Literal["root", "burst"]], ONE_OR_MORE] = Field(default=frozenset(), examples=["burst"])
+    """One conversation, or a burst over the brand."""
+    during: DuringSetting | None = Field(default=None, examples=["business_hours"])
+    """When the incident comes or changes: the name of a time, or `{hours: 09:00-18:00, weekdays: mon-fri}`."""
 
 
 class RouteEntry(Strict):
     """A node of the routing tree; what is left out comes from the parent."""
-
-    not_yet: ClassVar[Mapping[str, str]] = {
-        "escalation": "escalations",
-        "acknowledge_for": "the lease of an acknowledgement",
-    }
 
     receivers: tuple[StrictStr, ...] | None = Field(default=None, examples=["[desk]"])
     """Who is told."""
@@ -57,6 +57,14 @@ class RouteEntry(Strict):
     """Quiet for so long: resolved."""
     reopen_within: Duration | None = Field(default=None, examples=["24h"])
     """A post within so long after that opens the incident again."""
+    acknowledge_for: PositiveDuration | None = Field(default=None, examples=["30m"])
+    """How long an acknowledgement holds, where who gives it says nothing else."""
+    escalation: Name | None = Field(default=None, examples=["night"])
+    """Who is told until somebody has taken it: a name under `escalations`; false: nobody."""
+    quiet_hours: QuietHours | None = Field(default=None, examples=["{hours: '22:00-08:00'}"])
+    """What is not critical waits until they are over."""
+    digest: DigestSetting | None = Field(default=None, examples=["'09:00'"])
+    """What is not critical is gathered, and goes then as one notification."""
     language: Literal["en", "ja"] | None = Field(default=None, examples=["ja"])
     """The language of the messages."""
     timezone: TimeZone | None = Field(default=None, examples=["Asia/Tokyo"])
@@ -76,11 +84,19 @@ class RouteEntry(Strict):
         return names
 
 
-KEYS = ("receivers", "route", "ops")
+KEYS = ("receivers", "route", "ops", "times", "rotas", "escalations", "campaigns", "inhibit", "drills")
 
 
-def read_routes(document: Document, folder: Path) -> tuple[Receivers, RouteEntry] | None:
-    """Receivers with their secrets, and the root route; the document gets every fault."""
+class Routes(NamedTuple):
+    """What the file says, as it is written: receivers with their secrets, the root route, and what routes name."""
+
+    receivers: Receivers
+    route: RouteEntry
+    escalations: Written
+
+
+def read_routes(document: Document, folder: Path) -> Routes | None:
+    """The file's receivers, root route and escalations; the document gets every fault."""
     root = document.value
     if root is None:
         return None
@@ -97,28 +113,16 @@ def read_routes(document: Document, folder: Path) -> tuple[Receivers, RouteEntry
     names = receiver_names(document, entries)
     refuse_fallbacks(document, entries, names)
     route = _checked_root(document, root.get("route"))
-    _refuse_unknown_receivers(document, root.get("route"), ("route",), names)
-    return (receivers, route) if route else None
+    zone = (route.timezone if route else None) or "UTC"
+    written = read_escalations(document, read_times(document), names, zone)
+    _refuse_unknown_names(document, root.get("route"), ("route",), names, written)
+    return Routes(receivers, route, written) if route else None
 
 
 def _refuse_keys(document: Document, root: Mapping[str, Any]) -> None:
     for key in root:
-        if key == "escalations":
-            loops = [name for name, steps in _blocks(root[key]) if _repeats_without_wait(steps)]
-            loop = f", and {', '.join(map(repr, loops))} is a loop: a `repeat` with no `wait`" if loops else ""
-            document.refuse((key,), f"{THIS_RELEASE}{loop}", REFUSED_REMEDY)
-        elif key not in KEYS:
+        if key not in KEYS:
             document.refuse((key,), "unknown key", suggestion(key, KEYS))
-
-
-def _blocks(value: Any) -> Iterator[tuple[str, list[Any]]]:
-    if isinstance(value, dict):
-        yield from ((name, steps) for name, steps in value.items() if isinstance(steps, list))
-
-
-def _repeats_without_wait(steps: list[Any]) -> bool:
-    keys = {key for step in steps if isinstance(step, dict) for key in step}
-    return "repeat" in keys and "wait" not in keys
 
 
 def _checked_root(document: Document, value: Any) -> RouteEntry | None:
@@ -137,13 +141,19 @@ def _checked_root(document: Document, value: Any) -> RouteEntry | None:
     return route
 
 
-def _refuse_unknown_receivers(document: Document, value: Any, place: Place, names: Mapping[str, Any]) -> None:
+def _refuse_unknown_names(
+    document: Document, value: Any, place: Place, names: Mapping[str, Any], written: Written
+) -> None:
     if not isinstance(value, dict):
         return
     receivers = value.get("receivers")
     for index, name in enumerate(receivers if isinstance(receivers, list) else ()):
         if isinstance(name, str) and name not in names:
             document.refuse((*place, "receivers", index), f"there is no receiver {name!r}", suggestion(name, names))
+    refuse_unknown_escalation(document, value.get("escalation"), (*place, "escalation"), written.escalations)
+    refuse_unknown_time(document, value.get("quiet_hours"), (*place, "quiet_hours"), written.times)
+    if isinstance(match := value.get("match"), dict):
+        refuse_unknown_time(document, match.get("during"), (*place, "match", "during"), written.times)
     children = value.get("routes")
     for index, child in enumerate(children if isinstance(children, list) else ()):
-        _refuse_unknown_receivers(document, child, (*place, "routes", index), names)
+        _refuse_unknown_names(document, child, (*place, "routes", index), names, written)

@@ -11,7 +11,7 @@ from config.documents import Document, Place
 from config.faults import suggestion
 from config.refusals import REFUSAL
 
-TAGS: Final = ("<word>", "<rule>")  # of our unions: steps of pydantic's locations that no file has
+TAGS: Final = ("<word>", "<rule>", "<off>")  # of our unions: steps of pydantic's locations that no file has
 THIS_RELEASE: Final = "this release does not act on it yet"
 REFUSED_REMEDY: Final = "remove it, or run a release that does"
 

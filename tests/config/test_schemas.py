@@ -131,6 +131,29 @@ ROUTES = {
     "{receivers: [{name: a, console: {}}], route: {receivers: [a], group_wait: 5}}": False,
     "{receivers: [{name: a, slack: {}}], route: {receivers: [a]}}": False,
     "{receivers: [{name: a, console: {}}]}": False,
+    **{
+        f"{{receivers: [{{name: a, console: {{}}}}], route: {{receivers: [a]{keys}}}": holds
+        for keys, holds in {
+            ", escalation: n}, escalations: {n: [{notify: a}, {wait: 5m}, {repeat: 5}]}": True,
+            ", escalation: false, quiet_hours: false, digest: false}": True,
+            "}, escalations: {n: [{during: business_hours, then: [{notify: a}], else: [{wait: 1s}]}]}": True,
+            "}, escalations: {n: [{posts: 5, within: 5m, then: [{notify: [a]}]}]}": True,
+            "}, escalations: {n: [{during: {hours: 9-18}, then: [{notify: a}]}]}": False,
+            "}, escalations: {n: [{tell: a}]}": False,
+            "}, escalations: {n: []}": False,
+            ", acknowledge_for: 30}": False,
+            ", quiet_hours: {hours: '22:00-08:00'}, digest: {at: '09:00', weekdays: [mon-fri]}}": True,
+            ", digest: '9:00'}": False,
+            "}, times: {t: [{calendar: JP}, {weekdays: sat}]}": True,
+            "}, times: {t: {calender: JP}}": False,
+            "}, rotas: {r: {members: [a], every: 7d, start: '2026-11-02 09:00'}}": True,
+            "}, rotas: {r: {members: [a], start: '2026-11-02'}}": False,
+            "}, campaigns: [{name: c, from: '2026-04-01', to: '2026-04-02', match: {brand: acme}}]": True,
+            "}, campaigns: [{name: c, from: '2026-04-01'}]": False,
+            "}, inhibit: [{while: {scope: burst}, mute: {kind: complaint}}]": True,
+            "}, inhibit: [{while: {scope: bursts}, mute: {}}]": False,
+        }.items()
+    },
 }
 
 
