@@ -1,4 +1,4 @@
-"""Campaigns, inhibition and drills of `routes.yaml`: what keeps notifications back by the file, what tries the pager."""
+"""Campaigns, inhibition and drills of `routes.yaml`: what keeps notifications back by the file, what tries the way."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta

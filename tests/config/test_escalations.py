@@ -1,4 +1,4 @@
-"""Escalations, times, rotas, campaigns and drills of `routes.yaml`: what they come to, and every fault with its place."""
+"""Escalations, times, rotas, campaigns, drills of `routes.yaml`: what they come to, and every fault with its place."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
