@@ -109,6 +109,10 @@ class Archive:
         self.withheld.pop(post_id, None)
         self.spread.pop(post_id, None)
 
+    def history(self, post: Post) -> tuple[int, ...]:
+        """Every id that the post has had by now: X shows the whole list with each of its revisions."""
+        return tuple(self._revisions.get(post.original_id, post.history))
+
     def newest_first(self, above: int, below: int) -> Iterator[Post]:
         """The latest revisions of what is left, with ids between the two (both exclusive)."""
         place = bisect_left(self._ids, below) - 1

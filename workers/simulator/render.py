@@ -78,7 +78,7 @@ class Renderer:
         shown: dict[str, Any] = {
             "id": str(post.id),
             "text": text,
-            "edit_history_tweet_ids": [str(revision) for revision in post.history],
+            "edit_history_tweet_ids": [str(revision) for revision in self._archive.history(post)],
         }
         shown |= {name: value for name in self._view.shown if (value := everything.get(name)) not in (None, [], {})}
         if self._view.spelling == "post":
