@@ -11,6 +11,7 @@ from schemas.mark import INFLUENCES, SEVERITIES
 from schemas.mention import rfc3339
 from workers.store.bulk import Rows
 from workers.store.membership import belonging_to
+from workers.store.spread import spread_of
 from workers.store.store import Store
 
 _NO_LIMIT: Final = 2**62
@@ -63,15 +64,13 @@ async def incident_details(store: Store, ids: Collection[str]) -> list[dict[str,
             happened = await connection.execute(
                 text("SELECT at, event, actor, reason FROM events WHERE incident = :id ORDER BY id"), {"id": wanted}
             )
-            spread = await connection.execute(
-                text("SELECT retweets, quotes FROM spread WHERE brand = :brand AND root = :root"),
-                {"brand": row.brand, "root": row.key.split("/", 2)[2]},
+            spread = await spread_of(
+                connection, store.dialect, scope=row.scope, incident=row.id, brand=row.brand, key=row.key, spans=spans
             )
-            spread_row = spread.first()
             details.append(
                 {
                     **_incident(row),
-                    "spread": {"retweets": spread_row.retweets, "quotes": spread_row.quotes} if spread_row else None,
+                    "spread": spread,
                     "posts": [_post(post) | _shown(post.body) for post in shown],
                     "timeline": [
                         {"at": moment(e.at), "event": e.event, "actor": e.actor, "reason": e.reason} for e in happened
