@@ -37,6 +37,7 @@ _INCIDENT: Final[Mapping[str, Any]] = {
 }
 _FULL: Final[Mapping[str, Any]] = {
     "reason": "new_posts",
+    "lead": "続報",
     "receiver": "desk",
     "sample": True,
     "brand": "アクメ",
@@ -62,6 +63,7 @@ _FULL: Final[Mapping[str, Any]] = {
 _BARE: Final[Mapping[str, Any]] = {
     **_FULL,
     "reason": "first",
+    "lead": "New",
     "sample": False,
     "incident": {**_INCIDENT, "scope": "burst", "status": "firing", "kind": "question", "severity": "none",
                  "reasons": []},

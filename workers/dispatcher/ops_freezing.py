@@ -23,7 +23,7 @@ async def freeze_ops(
     if alert is None:
         return None
     style = Style(policy.route.language, policy.route.timezone)
-    body = _body(alert, due.reason, receiver, style.language)
+    body = ops_body(alert, due.reason, receiver, style.language)
     tells = [Tells(alert.id, due.reason, -1, HIGH)]
     row = (
         await connection.execute(
@@ -46,7 +46,8 @@ async def freeze_ops(
     return Frozen(due.id, body, style, due.trace, tells, row.attempts, row.first_due_at, now, None)
 
 
-def _body(alert: OpsAlert, reason: Reason, receiver: str, language: str) -> bytes:
+def ops_body(alert: OpsAlert, reason: Reason, receiver: str, language: str) -> bytes:
+    """The bytes of an alert to ops."""
     over = reason == "all_resolved"
     what = alert.text(language)
     if over:

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from config import words
 from workers.dispatcher.payload import Alert, AnsweredPost, ShownPost
 from workers.dispatcher.style import Style
 
@@ -21,12 +22,13 @@ def read_alert(body: bytes) -> Alert:
     return _decoder.decode(body)
 
 
-def view(alert: Alert, style: Style) -> View:
-    """What a template is given."""
+def view(alert: Alert, style: Style, *, edited: bool = False) -> View:
+    """What a template is given. `edited`: for a message that stands already, and now says what has become of it."""
     zone = ZoneInfo(style.timezone)
     incident = msgspec.to_builtins(alert.incident)
     return {
         "reason": alert.reason,
+        "lead": _lead(alert, style.language, edited=edited),
         "receiver": alert.receiver,
         "sample": alert.sample,
         "brand": alert.brand_name or alert.incident.brand,
@@ -46,6 +48,14 @@ def view(alert: Alert, style: Style) -> View:
         "spread": msgspec.to_builtins(alert.spread) if alert.spread else None,
         "answer": msgspec.to_builtins(alert.answer) if alert.answer else None,
     }
+
+
+def _lead(alert: Alert, language: str, *, edited: bool) -> str:
+    """The word that stands first: why it was sent; on a message that was changed, how the incident stands."""
+    spoken = language if language in words.REASONS else "en"
+    if edited and alert.incident.status != "firing":
+        return words.STATUSES[spoken][alert.incident.status]
+    return words.REASONS[spoken][alert.reason]
 
 
 def local(moment: str, zone: ZoneInfo) -> str:

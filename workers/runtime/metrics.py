@@ -34,9 +34,22 @@ POSTS_READ: Final = Counter(
 MENTIONS_PUBLISHED: Final = Counter("hikeshi_mentions_published", "Mentions that the log acknowledged.")
 X_CONNECTS: Final = Counter("hikeshi_x_connects", "Connections asked of X's stream; its quota is 50 in 15 minutes.")
 X_DISCONNECTS: Final = Counter("hikeshi_x_disconnects", "Connections that failed or ended, by cause.", ["cause"])
+X_POLLS: Final = Counter("hikeshi_x_polls", "Times that X was read by recent search, where the plan has no stream.")
 X_DEAF_SECONDS: Final = Gauge("hikeshi_x_deaf_seconds", "Since the last byte of X's stream, heartbeats included.")
 X_POSTS_BILLED: Final = Counter("hikeshi_x_posts_billed", "Posts that X bills: each once a UTC day.")
-X_SPENT_TODAY: Final = Gauge("hikeshi_x_spent_today_usd", "What this UTC day's posts cost, in dollars.")
+X_AUTHORS_BILLED: Final = Counter("hikeshi_x_authors_billed", "Authors that X may bill: each once a UTC day.")
+X_SPENT_TODAY: Final = Gauge("hikeshi_x_spent_today_usd", "What this UTC day's posts and authors cost, in dollars.")
+X_SPENT_MONTH: Final = Gauge("hikeshi_x_spent_month_usd", "What this UTC month's posts and authors cost, in dollars.")
+X_BUDGET_USED: Final = Gauge(
+    "hikeshi_x_budget_used_ratio", "How much of a limit on reading X is used, by its setting; 1: nothing is left.", ["limit"]
+)
+X_BRANDS_PAUSED: Final = Gauge("hikeshi_x_brands_paused", "Brands not listened for, since the money for X runs out.")
+X_USAGE_DIFFERENCE: Final = Gauge(
+    "hikeshi_x_usage_difference_posts", "What X counts as read more (less: below 0) than our meter does, this month."
+)
+X_POSTS_MISSING: Final = Counter(
+    "hikeshi_x_posts_missing", "Posts that the stream left out while it was open; a search found them."
+)
 X_POSTS_RECOVERED: Final = Counter("hikeshi_x_posts_recovered", "Posts that a search found after a gap of the stream.")
 X_POSTS_GIVEN_UP: Final = Counter(
     "hikeshi_x_posts_given_up", "Posts of a gap that a search's budget didn't reach, as far as can be told."
@@ -65,4 +78,27 @@ NOTIFICATION_SECONDS: Final = Histogram(
     "From the moment a notification was due until it was delivered.",
     buckets=_LATENCY_BUCKETS,
 )
+MESSAGE_EDITS: Final = Counter(
+    "hikeshi_message_edits",
+    "Attempts to change a message that was sent, by receiver and outcome (edited, retry, dropped).",
+    ["receiver", "outcome"],
+)
+RECEIVER_FAILURES: Final = Gauge(
+    "hikeshi_receiver_failures", "Attempts in a row that a receiver did not take; 0: it takes them.", ["receiver"]
+)
+RECEIVER_RESTING: Final = Gauge(
+    "hikeshi_receiver_resting",
+    "1 while nothing is sent to a receiver: it asked for a pause, fails, is throttled or switched off.",
+    ["receiver"],
+)
 OUTBOX_PENDING: Final = Gauge("hikeshi_outbox_pending", "Notifications that are due and not yet sent.")
+
+# Steward
+POSTS_LOOKED_UP: Final = Counter("hikeshi_posts_looked_up", "Posts that X was asked for by their ids.")
+POSTS_REMOVED: Final = Counter("hikeshi_posts_removed", "Posts removed because X no longer shows them.")
+REMOVALS_HELD: Final = Gauge(
+    "hikeshi_removals_held", "Posts that X no longer shows, too many at once to be removed without a person's word."
+)
+EDITS_FOUND: Final = Counter("hikeshi_edits_found", "Edits that a look-up found and the stream had not brought.")
+COMPLIANCE_JOBS: Final = Counter("hikeshi_compliance_jobs", "Compliance jobs, by how they ended.", ["outcome"])
+ROWS_EXPIRED: Final = Counter("hikeshi_rows_expired", "Rows forgotten because they were old enough.", ["table"])

@@ -48,7 +48,7 @@ class AlertmanagerChannel:
 
     async def edit(self, ref: Ref, main: bool, body: bytes, style: Style) -> Result:  # noqa: ARG002  one message an incident
         """As it stands now; while it is open that is also what keeps it from resolving by itself."""
-        return await self._post(view(read_alert(body), style), style, ref)
+        return await self._post(view(read_alert(body), style, edited=True), style, ref)
 
     async def _post(self, shown: View, style: Style, before: Ref | None) -> Result:
         parts = Parts(self._tools.templates(), "alertmanager", style.language)

@@ -45,7 +45,7 @@ class DiscordChannel:
 
     async def edit(self, ref: Ref, main: bool, body: bytes, style: Style) -> Result:
         """Make the message say what holds now; one without any post left says that it was removed."""
-        shown = view(read_alert(body), style)
+        shown = view(read_alert(body), style, edited=True)
         parts = Parts(self._tools.templates(), "discord", style.language)
         gone = not main and not shown["posts"]
         content = {"content": parts("removed"), "embeds": []} if gone else message(shown, parts)

@@ -41,7 +41,7 @@ class PagerDutyChannel:
 
     async def edit(self, ref: Ref, main: bool, body: bytes, style: Style) -> Result:  # noqa: ARG002  one message an incident
         """Whoever took or resolved it elsewhere has done so there too. A lease that ended: the next trigger says so."""
-        shown = view(read_alert(body), style)
+        shown = view(read_alert(body), style, edited=True)
         action = {"acknowledged": "acknowledge", "resolved": "resolve", "merged": "resolve"}.get(
             shown["incident"]["status"]
         )

@@ -60,7 +60,7 @@ class SlackChannel:
 
     async def edit(self, ref: Ref, main: bool, body: bytes, style: Style) -> Result:
         """Make the message say what holds now; one without any post left says that it was removed."""
-        shown = view(read_alert(body), style)
+        shown = view(read_alert(body), style, edited=True)
         parts = Parts(self._tools.templates(), "slack", style.language)
         content = self._main(shown, parts) if main else removed(parts)
         if not main and shown["posts"]:

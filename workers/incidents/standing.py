@@ -1,0 +1,42 @@
+"""Messages that stand at providers: whoever changes an incident asks here that they be changed too."""
+
+from collections.abc import Collection, Iterable
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from workers.incidents.model import Decision, Incident, Millis
+from workers.store.bulk import Rows
+from workers.store.sql import text
+
+_IDS: Final = Rows.of(id="text")
+
+# Events of a timeline after which a message that was sent says something that is no longer so.
+SHOWN_EVENTS: Final = frozenset(
+    {
+        "acknowledged", "unacknowledged", "assigned", "resolved", "reopened", "merged", "unmerged", "severity_rose",
+        "not_relevant", "post_removed",
+    }
+)  # fmt: skip
+
+
+def changed(decided: Iterable[tuple[Incident, Decision]]) -> set[str]:
+    """Those incidents whose messages no longer hold. One that is new has none."""
+    return {
+        incident.id
+        for incident, decision in decided
+        if not incident.is_new and any(event.event in SHOWN_EVENTS for event in decision.events)
+    }
+
+
+async def mark(connection: AsyncConnection, dialect: str, incidents: Collection[str], now: Millis) -> None:
+    """Ask that the messages of these incidents be changed, where their channel can."""
+    if not incidents:
+        return
+    await connection.execute(
+        text(
+            "UPDATE messages SET due_at = :now, marks = marks + 1 WHERE editable "
+            f"AND incident IN (SELECT r.id FROM {_IDS.source(dialect)})"
+        ),
+        {"now": now, **_IDS.bind(dialect, [(identity,) for identity in sorted(incidents)])},
+    )
