@@ -27,6 +27,7 @@ _log = get_logger(__name__)
 NAME_COOKIE: Final = "hikeshi_name"
 _COOKIE_SECONDS: Final = 365 * 24 * 3600
 _CARRIED: Final = ("act", "text", "to", "post", "for")  # of a form, while its sender is asked for the name
+_MOST_PEOPLE: Final = 6  # ours: what fits without scrolling
 _FORM_BYTES: Final = 32_768  # ours: the longest note in any script, and room
 
 
@@ -133,6 +134,7 @@ class IncidentView:
             other_language="?" + urlencode({"key": opened.key, "lang": other}),
             incident=incident,
             brand=self._brand_name(incident),
+            open=incident.status in ("firing", "acknowledged"),
             here=opened.here,
             token=form_token(incident.id, opened.key, self._links.secret),
             name=name,
@@ -142,7 +144,7 @@ class IncidentView:
             moment=lambda at: moment(at, opened.zone, language, now),
             counts=_counts(incident, language),
             leases=[(lease, lease_label(lease, language)) for lease in LEASES],
-            people=sorted({event.actor for event in incident.events} - {"hikeshi", ""}),
+            people=_people(incident),
             burst_link=self._burst_link(opened),
         )
         return _html(html, status)
@@ -176,6 +178,12 @@ class IncidentView:
         answer.set_cookie(
             NAME_COOKIE, quote(name), max_age=_COOKIE_SECONDS, httponly=True, samesite="Lax", secure=secure, path="/"
         )
+
+
+def _people(incident: IncidentPage) -> list[str]:
+    """Who has acted on it, the last first: whom it may be assigned to with one tap."""
+    actors = (event.actor for event in incident.events if event.actor not in ("", "hikeshi"))
+    return list(dict.fromkeys(actors))[:_MOST_PEOPLE]
 
 
 def _as_routed(incident: IncidentPage) -> Incident:

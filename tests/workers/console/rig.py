@@ -78,11 +78,12 @@ class Browser:
 
     async def tap(self, page: Answer, act: str, **fields: str) -> Answer:
         """Tap the button of this act, with these fields filled in."""
-        for form in forms(page.html):
-            if ("act", act) in form.buttons or form.fields.get("act") == act:
-                missing = set(fields) - set(form.fields)
-                assert not missing, f"the form has no {missing}"
-                return await self.post(page.url, {**form.fields, "act": act, **fields})
+        found = forms(page.html)
+        buttons = [form for form in found if ("act", act) in form.buttons]
+        for form in buttons or [form for form in found if form.fields.get("act") == act]:
+            missing = set(fields) - set(form.fields)
+            assert not missing, f"the form has no {missing}"
+            return await self.post(page.url, {**form.fields, "act": act, **fields})
         raise AssertionError(f"no button {act!r} on {page.text}")
 
     async def _ask(self, method: str, link: str, fields: Mapping[str, str] | None, **headers: str) -> Answer:

@@ -1,0 +1,1 @@
+"""Pages as a browser shows them: Debian's Chromium, driven over its own protocol."""
