@@ -2,10 +2,10 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, StrictBool, StrictInt, Tag, ValidationInfo, field_validator
 
@@ -75,8 +75,6 @@ class Brand(Strict):
     Handles are lower-case and without `@`, languages lower-case, whatever the file says.
     """
 
-    not_yet: ClassVar[Mapping[str, str]] = {"priority": "which brand waits when money runs out"}
-
     name: str = Field(examples=["アクメ"])
     """The brand as people read it."""
     id: BrandId = Field(default="", validate_default=True, examples=["acme"])
@@ -103,6 +101,8 @@ class Brand(Strict):
     """The languages listened for, as X codes them; empty: all. Posts without a language always pass."""
     timezone: TimeZone = Field(default="UTC", examples=["Asia/Tokyo"])
     """Where the brand's day is."""
+    priority: Literal["low", "normal", "high"] = Field(default="normal", examples=["high"])
+    """Which brand waits first when the money for X runs out: low."""
     burst: BurstSetting = Field(default="auto", examples=["{authors: 20, within: 10m}"])
     """When many complaints are one fire: `auto`, `false` (never), or so many authors within so long."""
 

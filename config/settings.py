@@ -3,7 +3,6 @@
 import math
 import re
 from collections.abc import Mapping
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,13 +10,13 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from config.documents import Place
-from config.durations import Duration, PositiveDuration
 from config.faults import ConfigurationFaults
-from config.fields import Port, ServerList, Text, WebAddress, Whole, checked_web_address
+from config.fields import Port, ServerList, Text, WebAddress, checked_web_address
 from config.layers import PREFIX, Layers, read_layers
 from config.refusals import refusal
 from config.steward import StewardSettings
 from config.validation import Strict
+from config.x_settings import XSettings
 
 
 class ReplaySettings(Strict):
@@ -40,43 +39,6 @@ class ReplaySettings(Strict):
         if not 0 < speed < math.inf:
             raise refusal("is no pace", "write `max`, or how many times the recorded pace, for example `1` or `10`")
         return speed
-
-
-class XSettings(Strict):
-    """The account at X."""
-
-    bearer_token: SecretStr | None = None
-    """The token of the app. With one, posts come from X unless `source` says otherwise."""
-    base_url: WebAddress = Field(default="https://api.x.com", examples=["https://api.x.com"])
-    """Where X's API is; another address for a simulator or a proxy."""
-    daily_posts: Whole | None = Field(default=None, examples=[20000])
-    """The hard cap of posts read on one UTC day, each of which X bills. Reached: nothing is read before the next."""
-    post_usd: float = Field(default=0.005, examples=[0.005])
-    """What X bills for a post, in dollars."""
-    rules: Whole = Field(default=1000, examples=[1000])
-    """How many rules of the stream the plan has."""
-    authors: bool = Field(default=True, examples=["true"])
-    """Whether to ask for each post's author too. X may bill these; without them nobody is an influencer."""
-    recovery_usd: float = Field(default=500.0, examples=[500])
-    """What filling one gap of the stream may cost at most, in dollars."""
-    recovery_time: PositiveDuration = Field(default=timedelta(hours=1), examples=["1h"])
-    """How long filling one gap may take at most."""
-    look_back: Duration = Field(default=timedelta(0), examples=["1h"])
-    """How far the very first start looks back by search, 7 days at most; 0s: not at all."""
-
-    @field_validator("daily_posts", "rules")
-    @classmethod
-    def _at_least_one(cls, number: int | None) -> int | None:
-        if number is not None and number < 1:
-            raise refusal(f"is {number}", "write a whole number from 1")
-        return number
-
-    @field_validator("post_usd", "recovery_usd")
-    @classmethod
-    def _some_money(cls, dollars: float) -> float:
-        if not 0 < dollars < math.inf:
-            raise refusal("is no price", "write dollars, for example `0.005`")
-        return dollars
 
 
 class KafkaSettings(Strict):

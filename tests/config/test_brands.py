@@ -24,7 +24,7 @@ FAULTS = {
         "    色: 赤\n",
         [
             "5: brands[0].色: unknown key; known here: name, id, keywords, exclude, exclude_posts, context, "
-            "description, require_context, handles, own, watchlist, languages, timezone, burst"
+            "description, require_context, handles, own, watchlist, languages, timezone, priority, burst"
         ],
     ),
     "our own account watched": (
@@ -38,12 +38,9 @@ FAULTS = {
         f"    description: {'x' * 501}\n",
         ["5: brands[0].description: is longer than 500 characters; say in a sentence what the brand sells"],
     ),
-    "not acted on yet": (
-        "    priority: high\n",
-        [
-            "5: brands[0].priority: this release does not act on it yet (which brand waits when money runs out); "
-            "remove it, or run a release that does"
-        ],
+    "a priority that there is none of": (
+        "    priority: urgent\n",
+        ["5: brands[0].priority: 'urgent' is not known here; known here: low, normal, high"],
     ),
     "wrong type: text for a list": (
         "    exclude: 東京都\n",

@@ -118,7 +118,7 @@ BRANDS = {
     "brands: [{name: Acme, keywords: [no]}]": False,
     "brands: [{name: Acme, keywords: a}]": False,
     "brands: [{name: Acme, keyword: [a]}]": False,
-    "brands: [{name: Acme, keywords: [a], priority: high}]": False,
+    "brands: [{name: Acme, keywords: [a], priority: high}]": True,
     "brands: []": False,
 }
 ROUTES = {

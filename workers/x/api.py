@@ -1,27 +1,32 @@
 """X's REST endpoints: paced, timed out, errors told by class. The token is in the session's headers, nowhere else."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import aiohttp
 import msgspec
 from asyncio_throttle.throttler import Throttler
 
+from config.x_settings import XSettings
+from schemas.errors import ConfigurationError
 from workers.runtime.http_client import release
 from workers.runtime.logging import get_logger
 from workers.x import fields
 from workers.x.backoff import WINDOW_SECONDS
 from workers.x.failure import CallFailed, Failure, of_answer
-from workers.x.parameters import Spelling, other, post_parameters
+from workers.x.parameters import Spelling, lookup_parameters, other, post_parameters
 
 _log = get_logger(__name__)
 
 RULES_PATH: Final = "/2/tweets/search/stream/rules"
 SEARCH_PATH: Final = "/2/tweets/search/recent"
 LOOKUP_PATH: Final = "/2/tweets"
+JOBS_PATH: Final = "/2/compliance/jobs"
+SEARCHES: Final = 450  # X's, in 15 minutes
 # X's, in 15 minutes: rules are read 450 times and changed 100, search asked 450 and so on.
 _REQUESTS: Final = {
-    "read": 450, "change": 100, "search": 450, "lookup": 3500, "clear": 25, "usage": 50, "counts": 300,
+    "read": 450, "change": 100, "search": SEARCHES, "lookup": 3500, "clear": 25, "usage": 50, "counts": 300,
+    "compliance": 150,
 }  # fmt: skip
 LOOKUP_IDS: Final = 100  # X's: ids in one look-up
 NO_SUCH_RULE: Final = "X takes no such rule"
@@ -111,11 +116,13 @@ class XApi:
 
     async def search(self, parameters: Mapping[str, str]) -> tuple[dict[str, Any], bytes]:
         """One page of recent search: read, and as it came."""
-        return await self._posts("search", SEARCH_PATH, parameters)
+        return await self._posts(
+            "search", SEARCH_PATH, parameters, lambda spelling: post_parameters(spelling, authors=self._authors)
+        )
 
     async def posts(self, ids: Sequence[str]) -> tuple[dict[str, Any], bytes]:
         """These posts, 100 at most: read, and as it came. One that X no longer shows is among its `errors`, or gone."""
-        return await self._posts("lookup", LOOKUP_PATH, {"ids": ",".join(ids)})
+        return await self._posts("lookup", LOOKUP_PATH, {"ids": ",".join(ids)}, lookup_parameters)
 
     async def posts_a_day(self, query: str) -> float:
         """How many posts a day a query met over the last seven. X bills the question as one post."""
@@ -135,20 +142,35 @@ class XApi:
         data = answer.get("data")
         return data if isinstance(data, dict) else {}
 
-    async def _posts(self, quota: str, path: str, parameters: Mapping[str, str]) -> tuple[dict[str, Any], bytes]:
+    async def create_job(self, name: str) -> dict[str, Any]:
+        """A new compliance job about posts, as X shows it."""
+        answer, _ = await self._call("compliance", "POST", JOBS_PATH, body={"type": "tweets", "name": name})
+        return answer
+
+    async def job(self, job_id: str) -> dict[str, Any]:
+        """A compliance job as X shows it now."""
+        answer, _ = await self._call("compliance", "GET", f"{JOBS_PATH}/{job_id}")
+        return answer
+
+    async def call(self, quota: str, method: str, path: str, *, body: Any = None) -> dict[str, Any]:
+        """Any other endpoint, within the quota of this name."""
+        answer, _ = await self._call(quota, method, path, body=body)
+        return answer
+
+    async def _posts(
+        self, quota: str, path: str, parameters: Mapping[str, str], wanted: Callable[[Spelling], Mapping[str, str]]
+    ) -> tuple[dict[str, Any], bytes]:
         """Posts with all that we want to know of them, in whichever spelling X takes."""
         asked = self.spelling
         try:
-            wanted = post_parameters(asked, authors=self._authors)
-            return await self._call(quota, "GET", path, parameters={**parameters, **wanted})
+            return await self._call(quota, "GET", path, parameters={**parameters, **wanted(asked)})
         except CallFailed as error:
             if error.failure.kind != "spelling":
                 raise
         if self.spelling == asked:  # another call of ours may have found out meanwhile
             self.spelling = other(asked)
             _log.warning("spelling_changed", parameter=f"{self.spelling}.fields", reason="X refused the other name")
-        wanted = post_parameters(self.spelling, authors=self._authors)
-        return await self._call(quota, "GET", path, parameters={**parameters, **wanted})
+        return await self._call(quota, "GET", path, parameters={**parameters, **wanted(self.spelling)})
 
     async def _call(
         self, quota: str, method: str, path: str, *, parameters: Mapping[str, str] | None = None, body: Any = None
@@ -169,6 +191,14 @@ class XApi:
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise CallFailed(Failure("http", f"{method} {path}: an answer that is no JSON")) from None
         return (answer if isinstance(answer, dict) else {}), content
+
+
+def open_api(settings: XSettings) -> XApi:
+    """The API with the account of the settings; ConfigurationError without a token. Close it."""
+    if settings.bearer_token is None:
+        raise ConfigurationError("reading X needs HIKESHI_X__BEARER_TOKEN")
+    token = settings.bearer_token.get_secret_value()
+    return XApi(settings.base_url, token, spelling=settings.spelling, authors=settings.authors)
 
 
 def _list(value: Any) -> list[dict[str, Any]]:

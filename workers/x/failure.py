@@ -17,6 +17,7 @@ _REFUSED: Final = frozenset({400, 401, 402, 403, 404, 405, 410, 422})
 _RULES: Final = frozenset({"InvalidRules", "RuleConfigurationIssue", "RulesInvalidIssue"})
 _PLAN: Final = frozenset({"ProvisioningSubscription"})
 _SPELLED: Final = ("tweet.fields", "post.fields", "referenced_tweets", "referenced_posts", "note_tweet", "note_post")
+_NOT_IN_PLAN: Final = (b"client-not-enrolled", b"client-forbidden", b"access level", b"API Access")
 _TOLD_CHARACTERS: Final = 300  # ours: enough of what X said; a page of HTML is no news
 
 
@@ -34,6 +35,10 @@ class Failure(NamedTuple):
     kind: Kind
     detail: str
     reset_at: float | None = None
+    status: int | None = None
+    """Of the answer, where there was one."""
+    not_in_plan: bool = False
+    """Whether X says that the account's plan doesn't have this endpoint."""
 
 
 def of_answer(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
@@ -49,7 +54,8 @@ def of_answer(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
         return Failure("rules", detail)
     if status == 400 and any(name.encode() in body for name in _SPELLED):
         return Failure("spelling", detail)
-    return Failure("refused" if status in _REFUSED else "http", detail)
+    not_in_plan = status == 403 and any(name in body for name in _NOT_IN_PLAN)
+    return Failure("refused" if status in _REFUSED else "http", detail, status=status, not_in_plan=not_in_plan)
 
 
 def of_message(message: Mapping[str, Any]) -> Failure | None:

@@ -9,6 +9,10 @@ import msgspec
 from sqlalchemy import text
 
 from workers.store.store import Store
+from workers.x.budget import Spent
+from workers.x.ids import number_of
+from workers.x.ledger import Bill, Elsewhere, Ledger
+from workers.x.meter import Unsaved
 
 _CREDENTIAL_CHARACTERS: Final = 32
 _LAST_SECONDS: Final = 2.0  # ours: a transaction takes milliseconds; a store that is away must not hold up a stop
@@ -21,13 +25,14 @@ class State(msgspec.Struct, kw_only=True):
     watermark: int | None = None
     connects: list[int] = []
     days: dict[str, int] = {}
+    """Posts by UTC day, which the release before this one reads; the bill itself is the ledger's."""
 
 
 class Loaded(NamedTuple):
-    """The state, and the ids billed today."""
+    """The state, and the bill."""
 
     state: State
-    billed: list[str]
+    bill: Bill
 
 
 def credential_name(token: str) -> str:
@@ -35,17 +40,7 @@ def credential_name(token: str) -> str:
     return hashlib.sha256(b"hikeshi stream " + token.encode()).hexdigest()[:_CREDENTIAL_CHARACTERS]
 
 
-async def read_state(store: Store, credential: str) -> State | None:
-    """What is kept of a credential, for who only looks."""
-    async with store.read() as connection:
-        row = await connection.execute(
-            text("SELECT state FROM stream_state WHERE credential = :credential"), {"credential": credential}
-        )
-        kept = row.scalar()
-        return msgspec.json.decode(kept, type=State) if kept else None
-
-
-async def _whole(transaction: Coroutine[Any, Any, _T]) -> _T:
+async def whole(transaction: Coroutine[Any, Any, _T]) -> _T:
     """Carry a transaction to its end though the caller is cancelled.
 
     One that is called off half-way leaves SQLite's driver waiting for ever, and the store has one connection to write.
@@ -65,10 +60,11 @@ class Keeper:
 
     def __init__(self, store: Store, credential: str, owner: str, lease_ms: int) -> None:
         self._store, self._credential, self._owner, self._lease_ms = store, credential, owner, lease_ms
+        self._ledger = Ledger(credential, "stream")
 
     async def take(self, now: int) -> bool:
         """Take the lease; False while another replica holds it."""
-        return await _whole(self._take(now))
+        return await whole(self._take(now))
 
     async def _take(self, now: int) -> bool:
         async with self._store.write() as connection:
@@ -84,31 +80,40 @@ class Keeper:
             return found.first() is not None
 
     async def load(self, today: str) -> Loaded:
-        """What was kept; ids of other days than today are of no more use."""
-        return await _whole(self._load(today))
+        """What was kept."""
+        return await whole(self._load(today))
 
     async def _load(self, today: str) -> Loaded:
         async with self._store.write() as connection:
+            bill = await self._ledger.load(connection, today)
             key = {"credential": self._credential, "day": today}
-            await connection.execute(
-                text("DELETE FROM billed_posts WHERE credential = :credential AND day < :day"), key
-            )
-            ids = await connection.execute(
-                text("SELECT id FROM billed_posts WHERE credential = :credential AND day = :day"), key
-            )
             row = await connection.execute(text("SELECT state FROM stream_state WHERE credential = :credential"), key)
             kept = row.scalar()
-            return Loaded(msgspec.json.decode(kept, type=State) if kept else State(), [one.id for one in ids])
+            state = msgspec.json.decode(kept, type=State) if kept else State()
+            # What the release before this one counted, which may have run until a moment ago.
+            old = await connection.execute(
+                text("SELECT id FROM billed_posts WHERE credential = :credential AND day = :day"), key
+            )
+            for row_id in old.scalars():
+                bill.ids["posts"].add(number_of(row_id))
+            for day, posts in state.days.items():
+                kept_day = bill.days.get(day, Spent())
+                if posts > kept_day.posts:
+                    bill.days[day] = Spent(posts, kept_day.authors)
+                    await self._ledger.write(connection, Unsaved({}, {day: bill.days[day]}))
+            return Loaded(state, bill)
 
-    async def save(self, state: State, billed: list[tuple[str, str]], now: int, *, release: bool = False) -> bool:
-        """Keep the state and what was billed since, renew the lease; False, and nothing kept, if it is another's.
+    async def save(
+        self, state: State, unsaved: Unsaved, today: str, now: int, *, release: bool = False
+    ) -> Elsewhere | None:
+        """Keep the state and what was billed since, renew the lease; None, and nothing kept, if it is another's.
 
         One transaction: whatever a crash loses of the bill lies after the watermark kept with it, so that recovery
-        reads those posts again and they are counted then.
+        reads those posts again and they are counted then. Returns what other readers of the credential were billed.
         """
-        return await _whole(self._save(state, billed, now, release))
+        return await whole(self._save(state, unsaved, today, now, release))
 
-    async def _save(self, state: State, billed: list[tuple[str, str]], now: int, release: bool) -> bool:
+    async def _save(self, state: State, unsaved: Unsaved, today: str, now: int, release: bool) -> Elsewhere | None:
         async with self._store.write() as connection:
             row = self._row(now) | {"state": msgspec.json.encode(state).decode()}
             if release:
@@ -121,21 +126,11 @@ class Keeper:
                 row,
             )
             if found.first() is None:
-                return False
-            if billed:
-                await connection.execute(
-                    text("DELETE FROM billed_posts WHERE credential = :credential AND day < :day"),
-                    {"credential": self._credential, "day": billed[0][0]},
-                )
-                rows = [{"credential": self._credential, "day": day, "id": post_id} for day, post_id in billed]
-                await connection.execute(
-                    text(
-                        "INSERT INTO billed_posts (credential, day, id) VALUES (:credential, :day, :id) "
-                        "ON CONFLICT (credential, day, id) DO NOTHING"
-                    ),
-                    rows,
-                )
-            return True
+                return None
+            ends = await self._ledger.write(connection, unsaved)
+            elsewhere = await self._ledger.elsewhere(connection, today)
+        self._ledger.written(ends)
+        return elsewhere
 
     def _row(self, now: int) -> dict[str, Any]:
         return {"credential": self._credential, "owner": self._owner, "until": now + self._lease_ms, "now": now}

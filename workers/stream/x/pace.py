@@ -38,6 +38,16 @@ class Pace(Waits):
     """Ours: after so long another replica follows one that died."""
     behind: float = 20.0
     """Ours: a post that comes so late says that newer ones are still on their way; X delivers 99 % within 7 s."""
+    poll: float = 15.0
+    """Ours: recent search is asked no more often; it shows a post after some 30 s anyway."""
+    late: float = 300.0
+    """Ours: what such a search finds after longer than this is late, and opens no burst."""
+    again: float = 3600.0
+    """Ours: where the plan had no stream, it is asked again so often."""
+    audit: float = 900.0
+    """Ours: so often we look by search whether the stream gives all, and no further back than this."""
+    usage: float = 3600.0
+    """Ours: X's own count is compared with ours so often; the first time after a twelfth of it."""
     quiet: float = 30.0
     """Ours: no judgement over the stream's volume before so long without a post."""
 

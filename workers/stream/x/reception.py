@@ -16,7 +16,7 @@ from workers.stream.x.volume import Volume
 from workers.stream.x.watermark import Watermark
 from workers.x import fields
 from workers.x.failure import Failure, of_message
-from workers.x.meter import WARN_SHARE, Meter, utc_day
+from workers.x.meter import Meter
 
 _log = get_logger(__name__)
 
@@ -27,15 +27,20 @@ class Reception:
     """The stream's lines and the pages of a search, on one way to the worker."""
 
     def __init__(
-        self, meter: Meter, watermark: Watermark, clock: Clock, buffer: Buffer, behind_seconds: float = 20.0
+        self,
+        meter: Meter,
+        watermark: Watermark,
+        clock: Clock,
+        buffer: Buffer,
+        behind_seconds: float = 20.0,
+        speed: float = 1.0,
     ) -> None:
         self.meter, self.watermark, self.buffer = meter, watermark, buffer
-        self.volume = Volume(clock.monotonic())
+        self.volume = Volume(clock.monotonic(), speed)
         self.on_connected: Callable[[], None] = lambda: None
         self._clock = clock
         self._behind_seconds, self._behind = behind_seconds, False
         self._number = 0
-        self._warned_on: str | None = None
 
     def connected(self) -> None:
         """X took the connection."""
@@ -55,22 +60,22 @@ class Reception:
         if message is not None:
             if post_ids := list(_post_ids([message.get("data")])):
                 self.volume.post(self._clock.monotonic())
-                self._bill(post_ids)
+                self.bill(post_ids, _author_ids(message))
                 self._look_behind(fields.mapping(message.get("data")))
             elif failure := of_message(message):
                 return failure
         if self.spent:
-            return Failure("spent", f"the day's cap of {self.meter.cap} posts is reached")
+            return Failure("spent", f"{self.meter.limits(self._clock.now())[0]} are used")
         if self.buffer.full:
             return Failure("full", "the log is slower than the stream: what is missed meanwhile is found by search")
         return None
 
-    def page(self, answer: dict[str, Any], data: bytes, gap_start: int) -> int:
-        """A page of a search; returns how many of its posts were new today."""
+    def page(self, answer: dict[str, Any], data: bytes, gap_start: int, *, late: bool = True) -> int:
+        """A page of a search; returns how many of its posts were new today. `late`: they came after their time."""
         self._number += 1
         self.watermark.recovered(self._number, gap_start)
-        self.buffer.put(Line(self._number, data, recovered=True))
-        return self._bill(_post_ids(fields.mappings(answer.get("data"))))
+        self.buffer.put(Line(self._number, data, recovered=late))
+        return self.bill(_post_ids(fields.mappings(answer.get("data"))), _author_ids(answer))
 
     def acknowledged(self, lines: Iterable[Line]) -> None:
         """The log has these."""
@@ -78,18 +83,15 @@ class Reception:
 
     @property
     def spent(self) -> bool:
-        """Whether the day's cap is reached."""
+        """Whether the budget allows nothing more."""
         return self.meter.left(self._clock.now()) == 0
 
-    def _bill(self, post_ids: Iterable[str]) -> int:
-        now = self._clock.now()
-        new = self.meter.add(post_ids, now)
-        metrics.X_POSTS_BILLED.inc(new)
-        today, cap = self.meter.today(now), self.meter.cap
-        if cap is not None and today >= cap * WARN_SHARE and self._warned_on != utc_day(now):
-            self._warned_on = utc_day(now)
-            _log.warning("x_budget_nearly_spent", posts_today=today, daily_posts=cap)
-        return new
+    def bill(self, post_ids: Iterable[str], author_ids: Iterable[str]) -> int:
+        """Count these; returns how many of the posts were new today."""
+        new = self.meter.add(post_ids, author_ids, self._clock.now())
+        metrics.X_POSTS_BILLED.inc(new.posts)
+        metrics.X_AUTHORS_BILLED.inc(new.authors)
+        return new.posts
 
     def _look_behind(self, post: dict[str, Any]) -> None:
         created = fields.moment(post.get("created_at"))
@@ -116,3 +118,9 @@ def _decoded(data: bytes) -> dict[str, Any] | None:
 def _post_ids(posts: Sequence[Any]) -> Iterable[str]:
     """What X bills: each revision is a post of its own."""
     return (known for post in posts if isinstance(post, dict) and (known := fields.identifier(post.get("id"))))
+
+
+def _author_ids(answer: dict[str, Any]) -> Iterable[str]:
+    """The users that came with an answer: none where we didn't ask for them."""
+    users = fields.mappings(fields.mapping(answer.get("includes")).get("users"))
+    return (known for user in users if (known := fields.identifier(user.get("id"))))

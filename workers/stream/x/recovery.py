@@ -1,99 +1,30 @@
 """Fills a gap of the stream by recent search: newest first, within a budget of dollars and time, and says the rest."""
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from random import Random
-from typing import Any, Final, NamedTuple
 
-from schemas.mention import rfc3339, snowflake_time
-from workers.runtime import metrics
 from workers.runtime.clock import Clock
-from workers.runtime.deadline import Deadline
-from workers.runtime.logging import get_logger
+from workers.stream.x.concerns import Concerns
 from workers.stream.x.pace import Pace
 from workers.stream.x.reception import Reception
-from workers.x import fields
-from workers.x.api import Rule, XApi
-from workers.x.backoff import Failures
-from workers.x.failure import CallFailed
-
-_log = get_logger(__name__)
-
-_PAGE_POSTS: Final = 100  # X's: a page of recent search has 10 to 100 posts
-_LEAST_POSTS: Final = 10
-# X's: search reaches back 7 days. A minute less, for the time that the request takes.
-_REACH: Final = timedelta(days=7) - timedelta(minutes=1)
-_LOOK_SECONDS: Final = 1.0
-
-
-class Gap(NamedTuple):
-    """From the last byte heard until X took the next connection, in milliseconds since 1970."""
-
-    start: int
-    end: int
-
-    def __str__(self) -> str:
-        return f"deaf from {_time(self.start)} to {_time(self.end)}"
-
-
-@dataclass(frozen=True)
-class Budget:
-    """What one recovery may cost. `posts`: None where dollars don't limit it."""
-
-    posts: int | None
-    seconds: float
-
-
-@dataclass
-class _Search:
-    """One recovery's stand."""
-
-    gap: Gap
-    deadline: Deadline
-    posts_left: int | None
-    recovered: int = 0
-    given_up: int = 0
-    faults: list[str] = field(default_factory=list)
-    told: tuple[int, int] | None = None
-
-    def tell(self) -> None:
-        """Say how it stands, if that is news."""
-        stand = (self.recovered, self.given_up)
-        if stand == self.told:
-            return
-        before, self.told = self.told or (0, 0), stand
-        metrics.X_POSTS_RECOVERED.inc(stand[0] - before[0])
-        metrics.X_POSTS_GIVEN_UP.inc(stand[1] - before[1])
-        said = f"{self.gap}, {self.recovered} posts recovered, {self.given_up} given up"
-        if self.faults:
-            _log.error("gap_recovery_failed", gap=said, faults=self.faults)
-        else:
-            _log.info("gap_recovered", gap=said)
-
-    @property
-    def over(self) -> bool:
-        return self.deadline.expired or (self.posts_left is not None and self.posts_left <= 0)
+from workers.stream.x.search import Allowance, Gap, Search, Searcher
 
 
 class Recovery:
-    """Gaps that come while one is searched become one. `rules`: ours, the queries of the search."""
+    """Gaps that come while one is searched become one."""
 
     def __init__(
         self,
-        api: XApi,
+        searcher: Searcher,
         reception: Reception,
-        rules: Callable[[], list[Rule]],
         clock: Clock,
         pace: Pace,
-        budget: Budget,
+        allowance: Allowance,
+        concerns: Concerns,
     ) -> None:
-        self._api, self._reception, self._rules, self._clock = api, reception, rules, clock
-        self._pace, self._budget = pace, budget
+        self._searcher, self._reception, self._clock, self._pace = searcher, reception, clock, pace
+        self._allowance, self._concerns = allowance, concerns
         self._pending: Gap | None = None
         self._wanted = asyncio.Event()
-        self._random = Random()  # noqa: S311 - spreads retries, guards nothing
 
     def add(self, gap: Gap) -> None:
         """Search this gap; the watermark waits for it."""
@@ -101,6 +32,11 @@ class Recovery:
         before = self._pending
         self._pending = gap if before is None else Gap(min(before.start, gap.start), max(before.end, gap.end))
         self._wanted.set()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a gap waits to be searched."""
+        return self._pending is not None
 
     async def run(self) -> None:
         """Recover gap after gap, for ever."""
@@ -112,20 +48,28 @@ class Recovery:
     async def _recover(self, gap: Gap) -> None:
         """The older part of a long gap at once, then up to its end, then the end once more: search is late."""
         pace = self._pace
-        search = _Search(gap, Deadline(self._budget.seconds, self._clock), self._budget.posts)
+        search = self._searcher.begin(gap, self._allowance)
         if gap.end - gap.start > pace.long_gap * 1000:
-            await self._pass(search, gap.start, None)
+            await self._searcher.look(search, gap.start, None)
             gap = self._rest(gap, pace.long_gap)
         for delay, beyond in ((pace.soon, pace.soon / 12), (pace.settle, pace.soon / 3)):
             await self._until(gap.end / 1000 + delay)
             if self._pending is not None:
                 self.add(gap)
-                search.tell()
+                self._tell(search)
                 return
-            await self._pass(search, gap.start, gap.end / 1000 + beyond)
-            search.tell()
+            await self._searcher.look(search, gap.start, gap.end / 1000 + beyond)
+            self._tell(search)
             gap = self._rest(gap, pace.settle / 2)
         self._hold(None)
+
+    def _tell(self, search: Search) -> None:
+        search.tell()
+        if search.faults:
+            what = f"{search.gap}, {search.recovered} posts recovered, not all: {search.faults[0]}"
+            self._concerns.worry("x_gap_given_up", what, f"X が途切れた間の投稿をすべては取り戻せませんでした：{what}")
+        else:
+            self._concerns.over("x_gap_given_up")
 
     def _rest(self, gap: Gap, seconds: float) -> Gap:
         """The end of a gap, which is searched again: search shows a post seconds after the stream does."""
@@ -155,90 +99,3 @@ class Recovery:
             for task in (timer, wanted):
                 task.cancel()
             await asyncio.gather(timer, wanted, return_exceptions=True)
-
-    async def _pass(self, search: _Search, gap_start: int, gap_end: float | None) -> None:
-        """Search with each rule, up to `gap_end`, or as far as X does by itself."""
-        reach = (self._clock.now() - _REACH).timestamp()
-        start = max(gap_start / 1000 - self._pace.overlap, reach)
-        if gap_start / 1000 < reach:
-            search.faults.append(f"search reaches back to {_time(round(reach * 1000))} only")
-        span = {"start_time": rfc3339(datetime.fromtimestamp(start, UTC))}
-        if gap_end is not None:
-            span["end_time"] = rfc3339(datetime.fromtimestamp(gap_end, UTC))
-        for rule in self._rules():
-            await self._search_rule(search, rule, span)
-
-    async def _search_rule(self, search: _Search, rule: Rule, span: Mapping[str, str]) -> None:
-        parameters = {"query": rule.value, "sort_order": "recency", **span}
-        oldest: datetime | None = None
-        found, token = 0, None
-        while True:
-            await self._reception.buffer.half_empty()
-            await self._affordable(search)
-            if search.over:
-                missed = _missed(found, oldest, search.gap)
-                search.given_up += missed
-                search.faults.append(f"the budget is spent: some {missed} posts of `{rule.tag}` were given up")
-                return
-            answer = await self._page(search, parameters | {"max_results": str(self._size(search))}, token)
-            if answer is None:
-                return
-            page, data = answer
-            posts = fields.mappings(page.get("data"))
-            if posts:
-                new = self._reception.page(page, data, search.gap.start)
-                search.recovered += new
-                found += len(posts)
-                if search.posts_left is not None:
-                    search.posts_left -= new
-                oldest = snowflake_time(str(posts[-1].get("id"))) or oldest
-            token = fields.text(fields.mapping(page.get("meta")).get("next_token"))
-            if not token:
-                return
-
-    async def _page(
-        self, search: _Search, parameters: dict[str, str], token: str | None
-    ) -> tuple[dict[str, Any], bytes] | None:
-        """A page, tried again as X asks until the time is over; None where it can't be had."""
-        failures = Failures(self._pace)
-        if token:
-            parameters["next_token"] = token
-        while True:
-            try:
-                return await self._api.search(parameters)
-            except CallFailed as error:
-                failure = error.failure
-            wait = failures.wait(failure, self._clock.now().timestamp(), self._random.random())
-            if failure.kind == "refused" and "end_time" in failure.detail and parameters.pop("end_time", ""):
-                continue  # our clock goes before X's
-            _log.warning("search_failed", reason=failure.detail, wait_seconds=round(wait, 1))
-            if failure.kind in ("refused", "spelling") or wait > search.deadline.remaining():
-                search.faults.append(failure.detail)
-                return None
-            await self._clock.sleep(wait)
-
-    async def _affordable(self, search: _Search) -> None:
-        """Wait while the day's cap allows no page: the time that this takes is not the recovery's."""
-        waited = False
-        while (left := self._reception.meter.left(self._clock.now())) is not None and left < _LEAST_POSTS:
-            waited = True
-            await self._clock.sleep(_LOOK_SECONDS)
-        if waited:
-            search.deadline = Deadline(self._budget.seconds, self._clock)
-
-    def _size(self, search: _Search) -> int:
-        """Posts of the next page: no more than are allowed, as far as X's smallest page lets us."""
-        allowed = [_PAGE_POSTS, self._reception.meter.left(self._clock.now()), search.posts_left]
-        return max(_LEAST_POSTS, min(most for most in allowed if most is not None))
-
-
-def _missed(found: int, oldest: datetime | None, gap: Gap) -> int:
-    """How many posts lie between the oldest that was found and the gap's start, at the rate of those found."""
-    if oldest is None:
-        return 0
-    covered = max(gap.end / 1000 - oldest.timestamp(), 1.0)
-    return max(0, round(found / covered * (oldest.timestamp() - gap.start / 1000)))
-
-
-def _time(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -29,6 +29,11 @@ class Ruleset:
         """X says that something is wrong with the rules: bring them into force anew."""
         self._in_force = None
 
+    def for_search(self, *, words_alone: bool = False) -> list[Rule]:
+        """The rules as queries of recent search: nothing is pushed to X."""
+        self.rules = compile_rules(self._brands(), words_alone=words_alone)
+        return self.rules
+
     async def bring_into_force(self) -> None:
         """Raises CallFailed: refused where X won't take them, which leaves the ones that it has."""
         brands = self._brands()

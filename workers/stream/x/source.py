@@ -6,9 +6,8 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequen
 from typing import Any, Final
 
 from config.brands import Brand
-from config.settings import XSettings
+from config.x_settings import XSettings
 from schemas.errors import ConfigurationError, HikeshiError, UnavailableError
-from workers.runtime import metrics
 from workers.runtime.clock import Clock
 from workers.runtime.health import StageHealth
 from workers.runtime.logging import get_logger
@@ -16,18 +15,25 @@ from workers.runtime.stopping import unless
 from workers.store.migrate import check_shape
 from workers.store.store import Store
 from workers.stream.source import Line
+from workers.stream.x.audit import Audit
 from workers.stream.x.buffer import Buffer
+from workers.stream.x.concerns import Concerns, Tell
 from workers.stream.x.connection import StreamConnection
+from workers.stream.x.money import Money
 from workers.stream.x.pace import Pace
+from workers.stream.x.poller import Poller
 from workers.stream.x.reception import Reception
-from workers.stream.x.recovery import Budget, Recovery
+from workers.stream.x.recovery import Recovery
 from workers.stream.x.ruleset import Ruleset
+from workers.stream.x.search import Allowance, Searcher
 from workers.stream.x.supervisor import Supervisor
+from workers.stream.x.usage_comparison import UsageComparison
 from workers.stream.x.watermark import Watermark
-from workers.x.api import XApi
+from workers.x.api import XApi, open_api
+from workers.x.budget import budget_of, utc_day
 from workers.x.failure import Failure
 from workers.x.keeper import Keeper, Loaded, State, credential_name
-from workers.x.meter import Meter, utc_day
+from workers.x.meter import Meter
 
 _log = get_logger(__name__)
 
@@ -55,6 +61,7 @@ class XSource:
         owner: str | None = None,
         fail_first: bool = False,
         pace: Pace | None = None,
+        tell_ops: Tell | None = None,
     ) -> None:
         if settings.bearer_token is None:
             raise ConfigurationError("the source x needs HIKESHI_X__BEARER_TOKEN")
@@ -68,6 +75,7 @@ class XSource:
         )  # fmt: skip
         self._reception: Reception | None = None
         self._supervisor: Supervisor | None = None
+        self._concerns, self._tell_ops = Concerns(), tell_ops
         self._save_wanted = asyncio.Event()
 
     def where(self, line: Line) -> Mapping[str, Any]:
@@ -88,7 +96,7 @@ class XSource:
             return
         buffer = Buffer()
         self._reception = self._receive(loaded, buffer)
-        api = XApi(self._settings.base_url, self._secret.get_secret_value(), authors=self._settings.authors)
+        api = open_api(self._settings)
         working = asyncio.create_task(self._work(api, self._reception, loaded.state), name="x-work")
         try:
             while await unless(stopping, _ready(buffer, working)):
@@ -103,20 +111,43 @@ class XSource:
 
     async def _work(self, api: XApi, reception: Reception, state: State) -> None:
         """Everything beside the worker: the stream, its watch, recovery, the state. The first to fail ends all."""
-        settings, pace = self._settings, self._pace
+        settings, pace, clock, concerns = self._settings, self._pace, self._clock, self._concerns
         token = self._secret.get_secret_value()
-        ruleset = Ruleset(api, self._brands, settings.rules)
-        posts = None if settings.recovery_usd is None else int(settings.recovery_usd / settings.post_usd)
-        budget = Budget(posts, settings.recovery_time.total_seconds())
-        recovery = Recovery(api, reception, lambda: ruleset.rules, self._clock, pace, budget)
-        self._supervisor = Supervisor(
+        money = Money(reception, self._brands, self._health, clock, concerns)
+        ruleset = Ruleset(api, money.listening, settings.rules)
+        searcher = Searcher(api, reception, lambda: ruleset.rules, clock, pace)
+        one = settings.post_usd + (settings.author_usd if settings.authors else 0.0)
+        allowance = Allowance(int(settings.recovery_usd / one), settings.recovery_time.total_seconds())
+        recovery = Recovery(searcher, reception, clock, pace, allowance, concerns)
+        supervisor = self._supervisor = Supervisor(
             lambda receiver: StreamConnection(settings.base_url, token, pace.silence, receiver),
-            api, ruleset, reception, recovery, self._health, self._clock, pace,
+            api, ruleset, reception, recovery, money, concerns, self._health, clock, pace,
             [at / 1000 for at in state.connects],
-            fail_first=self._fail_first, authors=settings.authors, look_back=settings.look_back,
+            fail_first=self._fail_first, leave=settings.reading == "auto", settings=settings,
             save_now=self._save_wanted.set,
         )  # fmt: skip
-        await _together(self._supervisor.run(), self._supervisor.watch(), recovery.run(), self._keep(self._supervisor))
+        poller = Poller(
+            searcher, ruleset, reception, money, concerns, supervisor.permitted, self._health, clock, pace,
+            fail_first=self._fail_first, settings=settings, allowance=allowance,
+        )  # fmt: skip
+        audit = Audit(
+            searcher, reception, lambda: supervisor.connected_since, supervisor.lost, clock, pace, concerns
+        )  # fmt: skip
+        comparison = UsageComparison(api, reception.meter, clock, pace.usage, concerns)
+        await _together(
+            self._read(supervisor, poller), recovery.run(), audit.run(), comparison.run(), self._keep(supervisor)
+        )
+
+    async def _read(self, supervisor: Supervisor, poller: Poller) -> None:
+        """By the stream, or by search where the plan has none. Where that was so, it is asked again each hour."""
+        if self._settings.reading == "search":
+            await poller.run(None)
+        while True:
+            self._health.facts["reading"] = "stream"
+            await _until_first(supervisor.run(), supervisor.watch())
+            _log.warning("stream_not_in_plan", reading="search", again_seconds=self._pace.again)
+            supervisor.fail_first = False
+            await poller.run(self._pace.again)
 
     async def _keep(self, supervisor: Supervisor) -> None:
         """Write the state each second; the stream goes on while the store is away. A lost lease ends the stream."""
@@ -128,9 +159,10 @@ class XSource:
             except TimeoutError:
                 pass
             self._save_wanted.clear()
-            self._show_money()
             try:
                 ours = await self._save()
+                if self._tell_ops is not None:
+                    await self._concerns.hand_on(self._tell_ops)
             except HikeshiError as error:
                 if not away:
                     _log.warning("stream_state_unsaved", reason=str(error))
@@ -142,26 +174,32 @@ class XSource:
                 supervisor.permitted.clear()
                 supervisor.interrupt(Failure("lost", "another replica streams with this credential"))
                 await self._take_lease()
+                bill = (await self._load()).bill
+                if self._reception is not None:
+                    self._reception.meter.reload(bill.days, bill.others, bill.ids)
                 supervisor.permitted.set()
 
     async def _save(self, *, release: bool = False) -> bool:
         reception = self._reception
         if reception is None:
             return True
+        now = self._clock.now()
         billed = reception.meter.take_unsaved()
         connects = self._supervisor.connects if self._supervisor else []
         state = State(
             watermark=reception.watermark.value,
             connects=[round(at * 1000) for at in connects],
-            days=reception.meter.days,
+            days={day: spent.posts for day, spent in reception.meter.days.items()},
         )
-        kept = False
+        elsewhere = None
         try:
-            kept = await self._keeper.save(state, billed, self._now_ms(), release=release)
+            elsewhere = await self._keeper.save(state, billed, utc_day(now), self._now_ms(), release=release)
         finally:
-            if not kept:
+            if elsewhere is None:
                 reception.meter.not_saved(billed)
-        return kept
+        if elsewhere is not None:
+            reception.meter.elsewhere(elsewhere.ids, elsewhere.others, utc_day(now))
+        return elsewhere is not None
 
     async def _last_save(self) -> None:
         try:
@@ -198,16 +236,9 @@ class XSource:
 
     def _receive(self, loaded: Loaded, buffer: Buffer) -> Reception:
         today = utc_day(self._clock.now())
-        meter = Meter(self._settings.daily_posts, loaded.state.days, today, loaded.billed)
-        return Reception(meter, Watermark(loaded.state.watermark), self._clock, buffer, self._pace.behind)
-
-    def _show_money(self) -> None:
-        if self._reception is not None:
-            now = self._clock.now()
-            today = self._reception.meter.today(now)
-            metrics.X_SPENT_TODAY.set(today * self._settings.post_usd)
-            self._health.facts["posts_today"] = today
-            self._health.facts["usd_today"] = round(today * self._settings.post_usd, 4)
+        meter = Meter(budget_of(self._settings), today, loaded.bill.days, loaded.bill.others, loaded.bill.ids)
+        speed = Pace.audit / self._pace.audit
+        return Reception(meter, Watermark(loaded.state.watermark), self._clock, buffer, self._pace.behind, speed)
 
     def _now_ms(self) -> int:
         return round(self._clock.now().timestamp() * 1000)
@@ -237,6 +268,20 @@ async def _together(*work: Coroutine[Any, Any, None]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _until_first(working: Coroutine[Any, Any, None], watching: Coroutine[Any, Any, None]) -> None:
+    """Run both until the first ends; raises what either raised."""
+    watch = asyncio.create_task(watching)
+    work = asyncio.create_task(working)
+    try:
+        await asyncio.wait({work, watch}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (watch, work):
+            if task.done():
+                task.result()
+    finally:
+        await _cancelled(watch)
+        await _cancelled(work)
 
 
 async def _cancelled(task: "asyncio.Task[None]") -> None:

@@ -3,24 +3,28 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import ExitStack
-from datetime import timedelta
 from random import Random
 from typing import Final
 
+from config.x_settings import XSettings
 from schemas.errors import RefusedError
 from workers.runtime import metrics
 from workers.runtime.clock import Clock
 from workers.runtime.health import StageHealth
 from workers.runtime.logging import get_logger
+from workers.stream.x.audit import Loss
+from workers.stream.x.concerns import Concerns
 from workers.stream.x.connection import StreamConnection
+from workers.stream.x.money import Money
 from workers.stream.x.pace import Pace, connect_wait, recent_connects
 from workers.stream.x.reception import Reception
-from workers.stream.x.recovery import Gap, Recovery
+from workers.stream.x.recovery import Recovery
+from workers.stream.x.refusal import refusal_of, tell_refusal
 from workers.stream.x.ruleset import Ruleset
+from workers.stream.x.search import Gap, first_start
 from workers.x.api import XApi
 from workers.x.backoff import Failures
 from workers.x.failure import CallFailed, Failure
-from workers.x.meter import seconds_until_tomorrow
 from workers.x.parameters import Spelling, other, post_parameters
 
 _log = get_logger(__name__)
@@ -32,7 +36,10 @@ Connect = Callable[[Reception], StreamConnection]
 
 
 class Supervisor:
-    """The stream's life. `fail_first`: raise RefusedError when X refuses us before it ever took a connection."""
+    """The stream's life. `fail_first`: raise RefusedError when X refuses us before it ever took a connection.
+
+    `leave`: end when X says that the plan has no stream.
+    """
 
     def __init__(
         self,
@@ -41,24 +48,27 @@ class Supervisor:
         ruleset: Ruleset,
         reception: Reception,
         recovery: Recovery,
+        money: Money,
+        concerns: Concerns,
         health: StageHealth,
         clock: Clock,
         pace: Pace,
         connects: list[float],
         *,
         fail_first: bool,
-        authors: bool,
-        look_back: timedelta,
+        leave: bool,
+        settings: XSettings,
         save_now: Callable[[], None],
     ) -> None:
         self._connect, self._api, self._ruleset, self._reception = connect, api, ruleset, reception
-        self._recovery, self._health, self._clock, self._pace = recovery, health, clock, pace
-        self._fail_first, self._authors, self._look_back = fail_first, authors, look_back
+        self._recovery, self._money, self._concerns = recovery, money, concerns
+        self._health, self._clock, self._pace = health, clock, pace
+        self.fail_first, self._leave, self._settings = fail_first, leave, settings
         self._save_now = save_now
         self.connects = connects
         """When we connected, in seconds since 1970: kept, since X's quota outlives a restart."""
         self._failures = Failures(pace)
-        self._spelling: Spelling = "tweet"
+        self._spelling: Spelling = settings.spelling
         self._random = Random()  # noqa: S311 - spreads retries, guards nothing
         self.permitted = asyncio.Event()
         """Cleared while another replica may hold the lease."""
@@ -69,6 +79,7 @@ class Supervisor:
         self._told_deaf = False
         self._deaf_since = clock.monotonic()
         self._quiet_since: int | None = None
+        self._anew_for_loss_at: float | None = None
         reception.on_connected = self._on_connected
 
     @property
@@ -76,18 +87,38 @@ class Supervisor:
         """Whether the stream is open now."""
         return self._connected_at is not None
 
+    @property
+    def connected_since(self) -> int | None:
+        """In milliseconds since 1970; None while there is no stream."""
+        if self._connected_at is None:
+            return None
+        return self._now_ms() - round((self._clock.monotonic() - self._connected_at) * 1000)
+
     def interrupt(self, failure: Failure) -> None:
         """End the connection that is open, if one is."""
         if self._interrupted is not None and not self._interrupted.done():
             self._interrupted.set_result(failure)
 
+    def lost(self, loss: Loss) -> None:
+        """The stream leaves posts out: connect anew, once in a while; what is missing is looked for by search."""
+        now = self._clock.monotonic()
+        if self._anew_for_loss_at is not None and now - self._anew_for_loss_at < self._pace.audit:
+            self._recovery.add(Gap(loss.since, self._now_ms()))
+            return
+        self._anew_for_loss_at = now
+        self._quiet_since = loss.since
+        self.interrupt(Failure("quiet", str(loss)))
+
     async def run(self) -> None:
-        """Stream for ever; ends by a cancel or RefusedError alone."""
+        """Stream for ever; ends by a cancel or RefusedError, and where it may leave, when the plan has no stream."""
         try:
             self._waits.enter_context(self._health.waiting(_WAITS_FOR))
             while True:
                 await self._allowed()
-                await self._after(await self._attempt())
+                failure = await self._attempt()
+                if self._leave and failure.not_in_plan:
+                    return
+                await self._after(failure)
         finally:
             self._waits.close()
             self._health.cleared()
@@ -97,6 +128,7 @@ class Supervisor:
         while True:
             await self._clock.sleep(_LOOK_SECONDS)
             self._watch_deafness()
+            self._money.look()
             if not self.connected:
                 continue
             now = self._clock.monotonic()
@@ -111,18 +143,7 @@ class Supervisor:
         """Wait until nothing of ours or of X's forbids to connect."""
         await self.permitted.wait()
         await self._reception.buffer.half_empty()
-        while self._reception.spent:
-            seconds = seconds_until_tomorrow(self._clock.now())
-            meter = self._reception.meter
-            reason = f"the day's cap of {meter.cap} posts is reached (x.daily_posts): nothing is read before 00:00 UTC"
-            _log.error("x_budget_spent", reason=reason, posts_today=meter.today(self._clock.now()))
-            self._health.stopped(reason)
-            before = self._reception.watermark.heard_until
-            await self._clock.sleep(seconds)
-            if before is not None:
-                # Looking for what the pause has cost would spend the new day's cap on yesterday, day after day.
-                _log.error("gap_given_up", gap=str(Gap(before, self._now_ms())), reason="the day's cap was reached")
-            self._reception.watermark.heard(self._now_ms())
+        await self._money.affordable()
         seconds = connect_wait(self.connects, self._clock.now().timestamp(), self._pace.connect_window)
         if seconds > 0:
             _log.warning("connects_paced", wait_seconds=round(seconds, 1), reason="X's quota of connects")
@@ -134,14 +155,16 @@ class Supervisor:
             if self._ruleset.stale:
                 await self._ruleset.bring_into_force()
         except CallFailed as error:
-            return error.failure
+            # A plan with a stream has its rules: who may not see these has no stream, whatever else X says.
+            return error.failure._replace(not_in_plan=error.failure.status == 403)
         now = self._clock.now().timestamp()
         self.connects[:] = [*recent_connects(self.connects, now, self._pace.connect_window), now]
         self._save_now()
         metrics.X_CONNECTS.inc()
         self._interrupted = asyncio.get_running_loop().create_future()
         connection = self._connect(self._reception)
-        listening = asyncio.create_task(connection.listen(post_parameters(self._spelling, authors=self._authors)))
+        parameters = post_parameters(self._spelling, authors=self._settings.authors)
+        listening = asyncio.create_task(connection.listen(parameters))
         try:
             await asyncio.wait({listening, self._interrupted}, return_when=asyncio.FIRST_COMPLETED)
             return self._interrupted.result() if self._interrupted.done() else listening.result()
@@ -152,13 +175,14 @@ class Supervisor:
 
     def _on_connected(self) -> None:
         now = self._now_ms()
-        start = self._reception.watermark.heard_until
-        if start is None and self._look_back:
-            start = now - round(self._look_back.total_seconds() * 1000)
-        elif start is not None and self._quiet_since is not None:
+        start = first_start(self._reception.watermark.heard_until, self._settings.look_back, now)
+        if start is not None and self._quiet_since is not None:
             start = min(start, self._quiet_since)
         self._quiet_since = None
-        self._connected_at, self._fail_first, self._told_deaf = self._clock.monotonic(), False, False
+        self._connected_at, self.fail_first, self._told_deaf = self._clock.monotonic(), False, False
+        self._reception.volume.connected(self._connected_at)
+        self._concerns.over("x_refused")
+        self._concerns.over("x_deaf")
         self._waits.close()
         self._health.cleared()
         _log.info("stream_connected", gap_seconds=None if start is None else round((now - start) / 1000, 1))
@@ -177,10 +201,9 @@ class Supervisor:
             self._failures.forget()
         metrics.X_DISCONNECTS.labels(failure.kind).inc()
         if failure.kind == "refused":
-            if self._fail_first:
-                raise RefusedError(f"X refuses us: {failure.detail}; look at the token, the plan and the rules")
-            self._health.stopped(f"X refuses us: {failure.detail}")
-            _log.error("x_refused", reason=failure.detail, next_attempt_seconds=self._pace.refused)
+            if self.fail_first:
+                raise RefusedError(refusal_of(failure))
+            tell_refusal(failure, self._health, self._concerns, self._pace.refused)
         elif failure.kind == "spelling":
             self._spelling = other(self._spelling)
         elif failure.kind == "too_many":
@@ -208,9 +231,14 @@ class Supervisor:
         """The brands changed: X takes rules while the stream is open. Refused: the old ones stay, ops are told."""
         try:
             await self._ruleset.bring_into_force()
+            self._concerns.over("x_rules_refused")
         except CallFailed as error:
             kept = "the rules as they were before"
             _log.error("rules_refused", reason=error.failure.detail, kept=kept)
+            self._concerns.worry(
+                "x_rules_refused", f"X refuses the changed rules, {kept} are in force: {error.failure.detail}",
+                f"X が新しいルールを受け付けません。前のルールのまま続けます：{error.failure.detail}",
+            )  # fmt: skip
             await self._clock.sleep(self._failures.wait(error.failure, self._clock.now().timestamp(), 0.0))
 
     def _watch_deafness(self) -> None:
@@ -224,6 +252,10 @@ class Supervisor:
         if deaf >= self._pace.deaf and not self._told_deaf:
             self._told_deaf = True
             _log.error("stream_deaf", seconds=round(deaf))
+            self._concerns.worry(
+                "x_deaf", f"nothing was heard from X for {deaf:.0f} s; it is tried again and again",
+                f"X から {deaf:.0f} 秒間何も届いていません。接続を続けて試しています",
+            )  # fmt: skip
 
     def _now_ms(self) -> int:
         return round(self._clock.now().timestamp() * 1000)

@@ -12,7 +12,7 @@ import msgspec
 from pydantic import SecretStr
 
 from config.brands import Brand
-from config.settings import XSettings
+from config.x_settings import XSettings
 from schemas.mention import Mention
 from schemas.topics import ALL, MENTIONS
 from workers.log.embedded import EmbeddedLog

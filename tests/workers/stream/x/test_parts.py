@@ -1,7 +1,6 @@
 """The small pure parts: watermark, meter, volume, buffer."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -9,9 +8,6 @@ from workers.stream.source import Line
 from workers.stream.x.buffer import Buffer
 from workers.stream.x.volume import Volume
 from workers.stream.x.watermark import Watermark
-from workers.x.meter import Meter, seconds_until_tomorrow
-
-NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
 def test_the_watermark_follows_heartbeats_and_waits_for_the_oldest_line_whatever_the_order_of_the_acks() -> None:
@@ -47,43 +43,6 @@ def test_a_gap_holds_the_watermark_until_what_was_found_is_on_the_log() -> None:
     assert mark.value == 450
 
 
-def test_a_post_is_billed_once_a_day_and_the_day_is_utc() -> None:
-    meter = Meter(10, {"2026-11-01": 5, "2026-10-31": 7, "2026-01-01": 1}, "2026-11-24", ["1"])
-    assert meter.add(["1", "2", "3", "3"], NOON) == 2
-    assert (meter.today(NOON), meter.month(NOON), meter.left(NOON)) == (3, 8, 7)
-    tomorrow = NOON + timedelta(hours=12)
-    assert meter.today(tomorrow) == 0
-    assert meter.add(["1"], tomorrow) == 1
-    assert "2026-01-01" not in meter.days
-    assert meter.take_unsaved() == [("2026-11-24", "2"), ("2026-11-24", "3"), ("2026-11-25", "1")]
-    assert meter.take_unsaved() == []
-
-
-def test_what_was_not_kept_is_kept_the_next_time() -> None:
-    meter = Meter(None, {}, "2026-11-24", [])
-    meter.add(["1"], NOON)
-    rows = meter.take_unsaved()
-    meter.add(["2"], NOON)
-    meter.not_saved(rows)
-    assert meter.take_unsaved() == [("2026-11-24", "1"), ("2026-11-24", "2")]
-    assert meter.left(NOON) is None
-
-
-def test_a_month_of_three_million_posts_is_exact() -> None:
-    meter, total = Meter(None, {}, "2026-11-01", []), 0
-    for day in range(30):
-        now = datetime(2026, 11, 1, 3, tzinfo=UTC) + timedelta(days=day)
-        for start in range(0, 100_000, 10_000):
-            total += meter.add((str(day * 100_000 + start + number) for number in range(10_000)), now)
-            meter.add((str(day * 100_000 + start + number) for number in range(0, 10_000, 3)), now)
-        meter.take_unsaved()
-    assert (total, meter.month(datetime(2026, 11, 30, 4, tzinfo=UTC))) == (3_000_000, 3_000_000)
-
-
-def test_the_day_ends_at_midnight_utc() -> None:
-    assert seconds_until_tomorrow(NOON) == 12 * 3600
-
-
 def test_silence_is_suspicious_where_posts_are_common_and_only_once() -> None:
     volume = Volume(0.0)
     for second in range(600):
@@ -98,6 +57,26 @@ def test_silence_is_peace_where_posts_are_rare() -> None:
     for minute in range(0, 3600, 600):
         volume.post(float(minute))
     assert volume.suspicious_since(3600.0 + 1800, 60.0) is None
+
+
+def test_a_volume_that_falls_while_posts_still_come_is_worth_a_look_and_a_quiet_hour_is_not() -> None:
+    volume = Volume(0.0)
+    now = 0.0
+    while now < 900:
+        now += 0.5
+        volume.post(now)
+    assert not volume.fell(now)
+    assert 1.8 < volume.rate(now) < 2.2
+    for _ in range(300):
+        now += 1.0
+        volume.post(now)
+    assert volume.fell(now)
+    volume.connected(now)
+    assert not volume.fell(now)
+    rare = Volume(0.0)
+    for minute in range(60):
+        rare.post(minute * 60.0)
+    assert not rare.fell(3600.0 + 600)
 
 
 async def test_the_buffer_is_bounded_and_tells_when_there_is_room() -> None:

@@ -16,7 +16,9 @@ from tests.workers.stream.x.rig import Files, Rig, rig, scaled
 from workers.simulator.faults import Fault
 from workers.simulator.options import TOKEN
 from workers.stream.x.buffer import Buffer
-from workers.x.keeper import credential_name, read_state
+from workers.x.budget import Budget
+from workers.x.keeper import credential_name
+from workers.x.ledger import read_days
 
 SECRET = "AAAAsecret-token-of-somebody%2B9"
 Said = Callable[[], str]
@@ -71,7 +73,7 @@ async def test_the_cap_holds_before_the_first_connect_and_over_a_restart(tmp_pat
         for number in range(5):
             x.world.say(f"Acme {number}")
         await x.until(lambda: x.health.is_stopped)
-        assert "cap of 5 posts" in " ".join(x.health.reasons)
+        assert "5 of the 5 posts a day (x.daily_posts)" in " ".join(x.health.reasons)
         await x.stop()
         connects = len(x.world.connects())
         x.start(daily_posts=5)
@@ -79,15 +81,14 @@ async def test_the_cap_holds_before_the_first_connect_and_over_a_restart(tmp_pat
         await asyncio.sleep(0.3)
         assert len(x.world.connects()) == connects
         await x.stop()
-        state = await read_state(x.store, credential_name(TOKEN))
-        assert state is not None
-        assert list(state.days.values()) == [5]
+        async with x.store.read() as connection:
+            days = (await read_days(connection, credential_name(TOKEN)))["stream"]
+        assert [spent.posts for spent in days.values()] == [5]
 
 
 async def test_a_pause_for_the_cap_is_given_up_loudly_and_does_not_spend_the_next_day(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: Said
+    tmp_path: Path, said: Said
 ) -> None:
-    monkeypatch.setattr("workers.stream.x.supervisor.seconds_until_tomorrow", lambda _: 0.5)
     async with rig(tmp_path) as x:
         source = x.source(daily_posts=5)
         x.start(source)
@@ -97,7 +98,7 @@ async def test_a_pause_for_the_cap_is_given_up_loudly_and_does_not_spend_the_nex
         await x.until(lambda: x.health.is_stopped)
         x.world.say("Acme while we may not read")
         assert source._reception is not None
-        source._reception.meter.cap = None  # as if the day were over
+        source._reception.meter.budget = Budget()  # as if the day were over
         await x.until(lambda: len(x.world.connects()) == 2)
         x.world.say("Acme again")
         await x.until(lambda: x.worker is not None and x.worker.counts.mentions == 6)
@@ -217,7 +218,7 @@ async def test_a_search_that_costs_too_much_says_what_it_gave_up(tmp_path: Path,
             x.world.say(f"Acme {number}")
             await asyncio.sleep(0.002)
         await asyncio.sleep(0.5)
-        x.start(recovery_usd=0.5)  # a hundred posts
+        x.start(recovery_usd=1.5)  # a hundred posts with their authors
         await x.until(lambda: x.worker is not None and x.worker.counts.mentions >= 100)
         await asyncio.sleep(1.5)
         assert x.worker is not None
