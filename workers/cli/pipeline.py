@@ -18,6 +18,7 @@ from workers.classifier.worker import ClassifierWorker
 from workers.cli.house import House
 from workers.cli.source_choice import SourceName
 from workers.cli.stages import STAGES
+from workers.cli.x_ops import ops_teller
 from workers.console.worker import open_console
 from workers.dispatcher.worker import DispatcherWorker
 from workers.incidents.change import to_millis
@@ -134,7 +135,10 @@ def source_opener(pipeline: Pipeline, name: SourceName, *, of_run: bool, episode
 
         async def open_x(house: House, health: StageHealth) -> Source:
             files, owner = pipeline.files, pipeline.owner("stream")
-            return XSource(settings.x, house.store, lambda: files.brands, health, clock, owner=owner, fail_first=of_run)
+            return XSource(
+                settings.x, house.store, lambda: files.brands, health, clock,
+                owner=owner, fail_first=of_run, tell_ops=ops_teller(house, files),
+            )  # fmt: skip
 
         return open_x
 

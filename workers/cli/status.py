@@ -161,6 +161,7 @@ def _as_json(stand: Stand, overdue: list[str]) -> dict[str, Any]:
         # Neither has a meaning without a connection to X: it alone promises a heartbeat and costs money.
         "deaf_seconds": _fact(stand, "deaf_seconds"),
         "money_spent_usd": _fact(stand, "usd_today"),
+        "paused_brands": _fact(stand, "paused_brands") or {},
         "oldest_unprocessed_seconds": stand.oldest_unprocessed_seconds,
         "outbox": {"due": stand.outbox_due, "age_seconds": stand.outbox_age_seconds},
         "receivers_off": stand.receivers_off,
@@ -186,6 +187,8 @@ def _show(stand: Stand, overdue: list[str]) -> None:
     click.echo(f"dead letters: {stand.dead_letters}")
     if (deaf := _fact(stand, "deaf_seconds")) is not None:
         click.echo(f"X: the last byte {deaf:.0f} s ago; spent today: ${_fact(stand, 'usd_today') or 0:.2f}")
+    for brand, reason in (_fact(stand, "paused_brands") or {}).items():
+        click.echo(f"PAUSED: {brand}: {reason}")
     for line in overdue:
         click.echo(f"OVERDUE: {line}")
 
