@@ -29,6 +29,7 @@ from workers.runtime.dead_letters import DeadLetters
 from workers.runtime.health import StageHealth
 from workers.runtime.logging import get_logger
 from workers.runtime.service import Stage
+from workers.steward.worker import StewardWorker
 from workers.store.reports import report_worker
 from workers.stream.replay import ReplaySource
 from workers.stream.sample import SampleSource
@@ -98,6 +99,9 @@ class Pipeline:
             links = await link_maker(self.settings, house.store)
             self.dispatcher = DispatcherWorker(log, house.store, files, clock, health, letters, owner, links)
             self.stages.append((self.dispatcher, letters))
+        if health := self._health.get("steward"):
+            owner = self.owner("steward")
+            self.stages.append((StewardWorker(log, house.store, files, self.settings, clock, health, owner), None))
         if health := self._health.get("console"):
             self.stages.append((await open_console(self.settings, house.store, files, clock, health), None))
 

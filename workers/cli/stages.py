@@ -2,6 +2,5 @@
 
 from typing import Final
 
-STAGES: Final = ("stream", "classifier", "dispatcher", "console")
-OPTIONAL: Final = ("console",)  # posts become alerts without it: missed only where it once ran
-LATER: Final = ("steward",)  # of the contract, in a later release
+STAGES: Final = ("stream", "classifier", "dispatcher", "steward", "console")
+OPTIONAL: Final = ("steward", "console")  # posts become alerts without these: missed only where it once ran

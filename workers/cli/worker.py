@@ -12,22 +12,23 @@ from workers.cli.loading import load, service_options
 from workers.cli.options import Options, common_options, source_options
 from workers.cli.pipeline import Pipeline, source_opener
 from workers.cli.source_choice import choose_source
-from workers.cli.stages import LATER, STAGES
+from workers.cli.stages import STAGES
 from workers.runtime.clock import SystemClock
 from workers.runtime.service import Program, serve
 
 
 @click.command()
-@click.argument("stage", type=click.Choice([*STAGES, *LATER]), metavar="STAGE")
+@click.argument("stage", type=click.Choice(STAGES), metavar="STAGE")
 @source_options
 @common_options
 def command(options: Options, stage: str, source: str | None, file: str | None, speed: str | None) -> int:
-    """Run one stage: stream, classifier, dispatcher or console. The stages meet on Kafka and in PostgreSQL.
+    """Run one stage: stream, classifier, dispatcher, steward or console. The stages meet on Kafka and in PostgreSQL.
 
     Start as many of each as you like: Kafka spreads the work. More classifiers bring speed; more dispatchers bring
-    failover and help with many brands. One stream reads a source. The console serves the incidents' pages, which links
-    in notifications lead to. Run `hikeshi init` first: until then, and while Kafka or PostgreSQL is away, a worker
-    waits, healthy but not ready (/healthz, /readyz).
+    failover and help with many brands. One stream reads a source. The steward takes away what was removed at X, watches
+    how far incidents spread, and forgets what is old: one works, a second one stands by. The console serves the
+    incidents' pages, which links in notifications lead to. Run `hikeshi init` first: until then, and while Kafka or
+    PostgreSQL is away, a worker waits, healthy but not ready (/healthz, /readyz).
 
     At the end of a file `stream` stays up, idle. It never falls back to the sample: name a source.
 
@@ -36,12 +37,11 @@ def command(options: Options, stage: str, source: str | None, file: str | None, 
       hikeshi worker stream --source replay --file posts.jsonl
       hikeshi worker classifier
       hikeshi worker dispatcher
+      hikeshi worker steward
       hikeshi worker console
     """
-    if stage in LATER:
-        raise ConfigurationError(f"worker {stage} is not in this release; there are: {', '.join(STAGES)}")
     if stage != "stream" and (source or file or speed):
-        raise click.UsageError(f"--source, --file and --speed are for `worker stream`; `{stage}` reads a topic")
+        raise click.UsageError(f"--source, --file and --speed are for `worker stream`; `{stage}` reads no source")
     settings, files = load(options, quiet=False, stage=stage, source=source, replay={"file": file, "speed": speed})
     if settings.mode == "embedded":
         raise ConfigurationError(
@@ -62,7 +62,7 @@ async def _work(settings: Settings, files: Files, stage: str) -> int:
         with pipeline.waiting("kafka and the store, or `hikeshi init`"):
             house = await patiently(lambda: enter_house(settings, resources), clock, seconds=None)
             # The stream and the classifier go on without the store, so they start without it too.
-            store = house.store if stage in ("dispatcher", "console") else None
+            store = house.store if stage in ("dispatcher", "steward", "console") else None
             await patiently(lambda: check_prepared(house.log, store), clock, seconds=None)
             await patiently(lambda: pipeline.build(house, source), clock, seconds=None)
         return Program(stages=pipeline.stages, background=[pipeline.watch_files], report_worker=pipeline.report_worker)

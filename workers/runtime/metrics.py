@@ -41,7 +41,9 @@ X_AUTHORS_BILLED: Final = Counter("hikeshi_x_authors_billed", "Authors that X ma
 X_SPENT_TODAY: Final = Gauge("hikeshi_x_spent_today_usd", "What this UTC day's posts and authors cost, in dollars.")
 X_SPENT_MONTH: Final = Gauge("hikeshi_x_spent_month_usd", "What this UTC month's posts and authors cost, in dollars.")
 X_BUDGET_USED: Final = Gauge(
-    "hikeshi_x_budget_used_ratio", "How much of a limit on reading X is used, by its setting; 1: nothing is left.", ["limit"]
+    "hikeshi_x_budget_used_ratio",
+    "How much of a limit on reading X is used, by its setting; 1: nothing is left.",
+    ["limit"],
 )
 X_BRANDS_PAUSED: Final = Gauge("hikeshi_x_brands_paused", "Brands not listened for, since the money for X runs out.")
 X_USAGE_DIFFERENCE: Final = Gauge(
@@ -95,7 +97,9 @@ OUTBOX_PENDING: Final = Gauge("hikeshi_outbox_pending", "Notifications that are 
 
 # Steward
 POSTS_LOOKED_UP: Final = Counter("hikeshi_posts_looked_up", "Posts that X was asked for by their ids.")
-POSTS_REMOVED: Final = Counter("hikeshi_posts_removed", "Posts removed because X no longer shows them.")
+POSTS_REMOVED: Final = Counter(
+    "hikeshi_posts_removed", "Posts removed because X no longer shows them, by why.", ["reason"]
+)
 REMOVALS_HELD: Final = Gauge(
     "hikeshi_removals_held", "Posts that X no longer shows, too many at once to be removed without a person's word."
 )

@@ -23,6 +23,19 @@ def post_parameters(spelling: Spelling, *, authors: bool) -> dict[str, str]:
     return wanted | {"expansions": "author_id", "user.fields": _USER_FIELDS} if authors else wanted
 
 
+# By a look-up: whether it is there, what it says now, how far it has spread. X shows the edit list with every post; in
+# its new names that is no field to ask for.
+_LOOKUP_FIELDS: Final[dict[Spelling, str]] = {
+    "tweet": "lang,public_metrics,entities,note_tweet,edit_history_tweet_ids,withheld",
+    "post": "lang,public_metrics,entities,note_post,withheld",
+}
+
+
+def lookup_parameters(spelling: Spelling) -> dict[str, str]:
+    """The parameters of a look-up of posts that are known already."""
+    return {f"{spelling}.fields": _LOOKUP_FIELDS[spelling]}
+
+
 def other(spelling: Spelling) -> Spelling:
     """The one that X was not asked with."""
     return "post" if spelling == "tweet" else "tweet"

@@ -1,0 +1,205 @@
+"""Look-ups of what is held, on both stores and over real HTTP: what goes, what stays, and what never may go."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from schemas.mention import record_key
+from schemas.topics import MARKS, MENTIONS
+from tests.workers.steward.rig import Rig, rig
+from workers.simulator.faults import Fault
+from workers.store import Store
+
+
+@pytest.fixture
+async def one(store: Store, tmp_path: Path) -> AsyncIterator[Rig]:
+    async with rig(store, tmp_path) as made:
+        yield made
+
+
+async def test_what_x_shows_no_more_goes_from_everywhere_at_the_second_asking(one: Rig) -> None:
+    stays, deleted, protected, withheld, suspended = (one.say(f"アクメ {n} 台目も壊れた") for n in range(5))
+    ids = await one.hold(stays, deleted, protected, withheld, suspended)
+    one.world.remove(deleted.id)
+    one.world.remove(protected.id, "protected")
+    one.world.remove(suspended.id, "suspended")
+    one.world.withhold(withheld.id, "JP")
+    async with one.tasks() as tasks:
+        await one.turns(tasks["checking"])
+        assert await one.posts() == set(ids)  # X has said it once
+        one.clock.move(seconds=61)
+        await one.turns(tasks["checking"])
+        assert await one.posts() == {str(stays.id)}
+        assert {row.id for row in await one.rows("SELECT id FROM removed")} == set(ids[1:])
+        for topic in (MENTIONS, MARKS):
+            values = await one.on_topic(topic)
+            assert [values[record_key("acme", post_id)] is None for post_id in ids] == [False, True, True, True, True]
+        asked = one.asked()
+        await one.turns(tasks["checking"])
+        assert one.asked() == asked  # the sweep is done
+    await one.hold(deleted)  # a replay, a recovery
+    assert await one.posts() == {str(stays.id)}
+    assert await one.alerts() == set()
+
+
+async def test_an_incident_is_told_without_the_removed_post(one: Rig) -> None:
+    """What is scheduled goes on without it; one that lost its only post is resolved."""
+    first, second = one.say("アクメ最悪"), one.say("Acme is down")
+    await one.hold(first, second)
+    one.world.remove(first.id)
+    async with one.tasks() as tasks:
+        await one.turns(tasks["checking"])
+        one.clock.move(seconds=61)
+        await one.turns(tasks["checking"])
+    assert await one.scene.incidents() == {f"acme/care/{first.id}": "resolved", f"acme/care/{second.id}": "firing"}
+
+
+FAULTS = (
+    Fault.RATE_LIMITED, Fault.RATE_LIMITED_NO_RESET, Fault.HTML_503, Fault.DROP, Fault.UNAUTHORIZED, Fault.FORBIDDEN,
+    Fault.USAGE_CAP, Fault.CREDITS_DEPLETED,
+)  # fmt: skip
+
+
+async def test_no_fault_of_xs_removes_anything(one: Rig) -> None:
+    stays, gone = one.say("Acme broke"), one.say("Acme broke again")
+    await one.hold(stays, gone)
+    one.world.remove(gone.id)
+    async with one.tasks(first_day_every="1d") as tasks:
+        for fault in FAULTS:
+            one.world.order(fault, on=["lookup"])
+        await one.turns(tasks["checking"], 200)
+        assert {request.status for request in one.world.requests} >= {429, 503, 401, 403, 402, 200}
+        assert len(await one.posts()) == 2
+        one.clock.move(seconds=61)
+        for fault in FAULTS:
+            one.world.order(fault, on=["lookup"])
+        await one.turns(tasks["checking"], 200)
+        assert await one.posts() == {str(stays.id)}
+
+
+async def test_a_post_that_comes_back_before_the_second_asking_stays(one: Rig) -> None:
+    post = one.say("Acme broke")
+    await one.hold(post)
+    one.world.remove(post.id)
+    async with one.tasks() as tasks:
+        await one.turns(tasks["checking"])
+        one.world.archive.removed.clear()  # it was a fault of X's
+        one.clock.move(seconds=61)
+        await one.turns(tasks["checking"])
+        one.clock.move(seconds=600)
+        await one.turns(tasks["checking"])
+    assert await one.posts() == {str(post.id)}
+
+
+async def test_too_many_at_once_wait_for_a_person_and_ops_are_told_until_it_is_over(one: Rig) -> None:
+    posts = [one.say(f"アクメ {n}", username=f"u{n}") for n in range(60)]
+    ids = await one.hold(*posts)
+    for post in posts[:30]:
+        one.world.remove(post.id)
+    async with one.tasks() as tasks:
+        await one.turns(tasks["checking"])
+        one.clock.move(seconds=61)
+        await one.turns(tasks["checking"])
+        assert await one.posts() == set(ids)
+        assert await one.alerts() == {"removals_held"}
+        one.clock.move(minutes=30)
+        asked = one.asked()
+        await one.turns(tasks["checking"])
+        assert one.asked() == asked
+        for post in posts[:24]:
+            one.world.archive.removed.pop(post.id)
+        one.clock.move(minutes=31)
+        await one.turns(tasks["checking"])
+        assert await one.posts() == set(ids[:24]) | set(ids[30:])
+        one.clock.move(hours=6)
+        await one.turns(tasks["checking"])
+        assert await one.alerts() == set()
+
+
+async def test_with_a_share_of_1_all_may_go(one: Rig) -> None:
+    posts = [one.say(f"アクメ {n}", username=f"u{n}") for n in range(12)]
+    await one.hold(*posts)
+    for post in posts:
+        one.world.remove(post.id)
+    async with one.tasks(removal_share=1.0) as tasks:
+        await one.turns(tasks["checking"])
+        one.clock.move(seconds=61)
+        await one.turns(tasks["checking"])
+    assert await one.posts() == set()
+
+
+async def test_young_posts_and_those_of_files_are_left_alone(one: Rig) -> None:
+    young, replayed = one.say("Acme now", ago=timedelta(minutes=5)), one.say("Acme once")
+    await one.hold(young)
+    await one.hold(replayed, source="replay")
+    async with one.tasks() as tasks:
+        await one.turns(tasks["checking"])
+        assert one.asked() == 0
+        one.clock.move(hours=6, minutes=1)
+        await one.turns(tasks["checking"])
+        assert one.asked() == 1
+
+
+async def test_a_hundred_in_a_request_and_a_restart_goes_on_where_it_was(one: Rig) -> None:
+    posts = [one.say(f"アクメ {n}", username=f"u{n % 40}") for n in range(250)]
+    await one.hold(*posts)
+    async with one.tasks(usd_a_day=10.0) as tasks:
+        await tasks["checking"].turn()
+        assert one.asked() == 1
+    async with one.tasks(usd_a_day=10.0) as tasks:
+        await one.turns(tasks["checking"])
+    assert one.asked() == 3
+    assert one.world.meter.used == 250
+
+
+async def test_the_days_money_is_the_end_and_the_next_day_goes_on(one: Rig) -> None:
+    posts = [one.say(f"アクメ {n}", username=f"u{n}") for n in range(5)]
+    await one.hold(*posts)
+    async with one.tasks(usd_a_day=0.01, first_day_every="1h") as tasks:
+        await one.turns(tasks["checking"])
+        assert one.world.meter.used == 2
+        one.clock.move(hours=2)
+        await one.turns(tasks["checking"])
+        assert one.world.meter.used == 2
+        one.clock.move(hours=10)  # another day of X's bill: the oldest-checked first
+        await one.turns(tasks["checking"])
+        assert one.world.meter.used == 4
+
+
+async def test_our_own_share_of_requests_is_kept(one: Rig) -> None:
+    posts = [one.say(f"アクメ {n}", username=f"u{n % 40}") for n in range(250)]
+    await one.hold(*posts)
+    async with one.tasks(usd_a_day=10.0, requests=2) as tasks:
+        await one.turns(tasks["checking"])
+        assert one.asked() == 2
+        one.clock.move(minutes=15)
+        await one.turns(tasks["checking"])
+        assert one.asked() == 3
+
+
+async def test_an_edit_that_the_stream_did_not_bring_becomes_a_revision(one: Rig) -> None:
+    post = one.say("アクメ最悪", ago=timedelta(hours=3))
+    (post_id,) = await one.hold(post)
+    edited = one.world.edit(one.world.edit(post, "アクメ最悪だった"), "もう直りました")
+    async with one.tasks() as tasks:
+        await one.turns(tasks["checking"])
+        value = (await one.on_topic())[record_key("acme", post_id)]
+        mention = msgspec.json.decode(value or b"")
+        assert (mention["id"], mention["revision"], mention["text"]) == (post_id, 2, "もう直りました")
+        assert (mention["match"], mention["edit_ids"][-1]) == ("revision", str(edited.id))
+    assert await one.posts() == {post_id}
+
+
+async def test_the_other_spelling_is_found_out(store: Store, tmp_path: Path) -> None:
+    async with rig(store, tmp_path, spelling="post", strict_fields=True) as one:
+        gone = one.say("Acme broke")
+        await one.hold(gone)
+        one.world.remove(gone.id)
+        async with one.tasks() as tasks:
+            await one.turns(tasks["checking"])
+            one.clock.move(seconds=61)
+            await one.turns(tasks["checking"])
+        assert await one.posts() == set()
