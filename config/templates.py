@@ -67,7 +67,7 @@ class Templates:
         try:
             return self.strictly(kind, language, name, *values, **more), None
         except TemplateFaultError as error:
-            return _built_in().strictly(kind, language, name, *values, **more), str(error)
+            return built_in().strictly(kind, language, name, *values, **more), str(error)
 
     def strictly(self, kind: str, language: str, name: str, *values: Any, **more: Any) -> str:
         """A part's text; TemplateFaultError where its template fails."""
@@ -160,7 +160,8 @@ class Templates:
 
 
 @cache
-def _built_in() -> Templates:
+def built_in() -> Templates:
+    """Ours alone."""
     return Templates()
 
 

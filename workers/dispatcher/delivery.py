@@ -172,6 +172,9 @@ class Delivery:
                 return None, None
             first = queue.popleft()
             bundle = [d for d in queue if d.state == "scheduled"] if left == 1 else []
+            if first.is_gathered and left != 1:
+                everything = await outbox.due_for(connection, receiver.name, now, outbox.MAX_BUNDLE)
+                bundle = [d for d in everything if d.is_gathered and d.id != first.id]
             zones = {brand.id: brand.timezone for brand in self._files.brands}
             dialect = self._store.dialect
             frozen = await freeze(connection, dialect, policy, zones, receiver.name, [first, *bundle], now, self._links)

@@ -66,7 +66,7 @@ async def freeze(
             continue
         told = incident.told.get(receiver)
         since = told.arrival if told else -1
-        most = MAX_POSTS if not wanted else 1
+        most = MAX_POSTS if not wanted or due.is_gathered else 1
         posts, count, arrival = await _new_posts(connection, dialect, incident, since, most)
         why_not = still_wanted(incident, receiver, scheduled.reason, count)
         held = hold(policy, incident, receiver, scheduled, now) if why_not is None else None
@@ -109,6 +109,8 @@ async def _write(
 ) -> Frozen:
     main = wanted[0]
     others = {other.incident.id: other.new_posts for other in wanted[1:]}
+    if digest:  # a digest is read by itself: it shows what it can of all its incidents
+        main = main._replace(posts=[post for one in wanted for post in one.posts][:MAX_POSTS])
     signed = links.links(main.incident.id, datetime.fromtimestamp(now / 1000, UTC))
     body = encoded(notification(main.incident, main.reason, receiver, main.posts, main.new_posts, others, signed))
     tells = [Tells(w.incident.id, w.reason, w.arrival, w.incident.severity) for w in wanted]

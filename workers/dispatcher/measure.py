@@ -1,12 +1,15 @@
 """How long a text is in a provider's own unit, and cutting it to a limit between what a reader sees as characters."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 import regex
 
 Unit = Callable[[str], int]
 
+# Ours: a message's posts are measured several times over while they are made to fit.
+_REMEMBERED: Final = 16
 _GRAPHEME: Final = regex.compile(r"\X")
 
 
@@ -34,7 +37,7 @@ def cut(text: str, limit: int, unit: Unit) -> str:
     """The text if it fits, else its beginning and `… (+N)`: N characters, as a reader counts them, are left out."""
     if unit(text) <= limit:
         return text
-    seen = _GRAPHEME.findall(text)
+    seen = _split(text)
     room = limit - unit(_tail(len(seen)))  # no later tail is longer
     if room < 0:
         return ""
@@ -45,6 +48,11 @@ def cut(text: str, limit: int, unit: Unit) -> str:
             break
         kept += 1
     return "".join(seen[:kept]) + _tail(len(seen) - kept)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(_GRAPHEME.findall(text))
 
 
 def _tail(left_out: int) -> str:

@@ -10,7 +10,7 @@ from workers.dispatcher.outcome import Next
 from workers.dispatcher.style import Style as Style
 from workers.incidents import pending, records
 from workers.incidents.decide import ask_again, receiver_gone, sent
-from workers.incidents.model import Decision, Event, Incident, Millis, Notify, Reason, Scheduled, Told
+from workers.incidents.model import Decision, Event, Held, Incident, Millis, Notify, Reason, Scheduled, Told
 from workers.store.bulk import Rows
 from workers.store.sql import text
 
@@ -23,7 +23,7 @@ _TOLD = Rows.of(incident="text", receiver="text", told_at="bigint", arrival="big
 
 # Due, and not a second one beside one of the same incident that is under way: what that tells is not known yet.
 _DUE: Final = (
-    "SELECT id, incident, reason, state, trace FROM outbox "
+    "SELECT id, incident, reason, state, trace, held FROM outbox "
     "WHERE receiver = :receiver AND due_at <= :now AND state IN ('scheduled', 'frozen') AND NOT (state = 'scheduled' "
     "AND EXISTS (SELECT 1 FROM outbox other WHERE other.incident = outbox.incident "
     "AND other.receiver = outbox.receiver AND other.state IN ('frozen', 'bundled') "
@@ -41,6 +41,12 @@ class Due(NamedTuple):
     reason: Reason
     state: str
     trace: str | None
+    held: Held | None = None
+
+    @property
+    def is_gathered(self) -> bool:
+        """Whether it waited for a digest: all that did go as one."""
+        return self.held == "digest" and self.state == "scheduled"
 
 
 class Tells(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""The incidents' own timers: acknowledgements that end, quiet that resolves. Any dispatcher runs them."""
+"""The incidents' own timers: leases that end, escalations that go on, mutes and drills. Any dispatcher runs them."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,6 +7,8 @@ from typing import Final
 from config.files import Files
 from schemas.errors import UnavailableError
 from workers.incidents.change import next_timer, run_timers, to_millis
+from workers.incidents.drills import drills_due, run_drills
+from workers.incidents.holding import mutes_over, release_over
 from workers.runtime.clock import Clock
 from workers.runtime.logging import get_logger
 from workers.runtime.stopping import unless
@@ -36,13 +38,21 @@ class Timers:
 
     async def _once(self) -> float:
         """Run what is due; returns the seconds until it is worth looking again."""
-        now = to_millis(self._clock.now())
+        now, dialect, policy = to_millis(self._clock.now()), self._store.dialect, self._files.policy
         async with self._store.read() as connection:
             following = await next_timer(connection)
-        if following is None or following > now:
-            return LOOK_SECONDS if following is None else min(LOOK_SECONDS, (following - now) / 1000)
-        async with self._store.write() as connection:
-            done = len(await run_timers(connection, self._store.dialect, self._files.policy, now))
+            others = await mutes_over(connection, policy, now) or await drills_due(connection, policy, now)
+        done = 0
+        if others:
+            async with self._store.write() as connection:
+                done += await release_over(connection, dialect, policy, now)
+                done += await run_drills(connection, dialect, policy, now)
+        if following is not None and following <= now:
+            async with self._store.write() as connection:
+                done += len(await run_timers(connection, dialect, policy, now))
         if done:
             self._wake()
-        return LOOK_SECONDS if done == 0 else 0.0  # none: another dispatcher holds them
+            return 0.0
+        if following is None or following <= now:  # due, and another dispatcher holds them
+            return LOOK_SECONDS
+        return min(LOOK_SECONDS, (following - now) / 1000)

@@ -16,7 +16,7 @@ from config.channels import (
     TeamsEntry,
 )
 from config.routes import Receiver
-from config.templates import Templates
+from config.templates import Templates, built_in
 from workers.dispatcher.channels.alertmanager import AlertmanagerChannel
 from workers.dispatcher.channels.apprise import AppriseChannel
 from workers.dispatcher.channels.console import ConsoleChannel
@@ -64,7 +64,7 @@ def open_channel(
     receiver: Receiver,
     client: aiohttp.ClientSession,
     clock: Clock,
-    templates: Callable[[], Templates] = Templates,
+    templates: Callable[[], Templates] = built_in,
     book: Book | None = None,
 ) -> Channel:
     """The channel of a receiver of the policy. `book`: what it has been sent before; None: nothing is remembered."""

@@ -1,12 +1,11 @@
 """An alert as one text, for channels that take nothing else."""
 
-from collections.abc import Callable
 from typing import Any, Final
 
 from config import words
 from config.templates import Templates
-from workers.dispatcher.fitting import Block, fit
-from workers.dispatcher.measure import Unit
+from workers.dispatcher.fitting import Block, Escape, fit
+from workers.dispatcher.measure import Unit, cut, graphemes
 from workers.dispatcher.view import View
 
 # Of severities, as mail and chat show them: calm to alarming.
@@ -14,7 +13,7 @@ COLOURS: Final = {
     "none": "#7a808c", "low": "#2f7d4f", "medium": "#c58a00", "high": "#d9480f", "critical": "#c2002f",
 }  # fmt: skip
 
-Escape = Callable[[str], str]
+MAX_ABOVE: Final = 140  # ours, in what a reader sees as characters: of who wrote a post, and of what it answers
 
 
 class Parts:
@@ -41,15 +40,16 @@ def whole_text(
     """The alert as one text within the limit; `escape` keeps a post's own signs from being read as markup."""
     head = [parts("headline", shown)] if headline else []
     head += [parts(name, shown) for name in ("status", "facts", "loud", "why")]
-    blocks = [_block(post, parts, escape) for post in shown["posts"]]
-    tail = [parts("more", shown), *answer_lines(shown, parts, escape), *link_lines(shown, parts)]
+    more, links = parts("more", shown), link_lines(shown, parts)
+    tails = ([more, *answer_lines(shown, parts, escape), *links], [more, *links], links)
     return fit(
-        "\n".join(escape(line) for line in head if line),
-        blocks,
-        "\n".join(line for line in tail if line),
+        "\n".join(line for line in head if line),
+        [_block(post, parts, escape) for post in shown["posts"]],
+        ["\n".join(line for line in lines if line) for lines in tails],
         lambda count: parts("left_out", count),
         limit,
         unit,
+        escape,
     )
 
 
@@ -72,7 +72,8 @@ def link_lines(shown: View, parts: Parts) -> list[str]:
 
 
 def _block(post: View, parts: Parts, escape: Escape) -> Block:
-    above = "\n".join(escape(line) for line in (parts("who", post), parts("answered", post)) if line)
+    lines = (cut(parts(name, post), MAX_ABOVE, graphemes) for name in ("who", "answered"))
+    above = "\n".join(escape(line) for line in lines if line)
 
     def around(text: str) -> str:
         return f"{above}\n{escape(text)}\n{post['url']}"
