@@ -1,7 +1,7 @@
 """The classifier: posts in, verdicts out, whole batches at a time; pure, synchronous, safe to run in any thread."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -16,6 +16,7 @@ from workers.classifier.cues import Cues, Scanner
 from workers.classifier.encoder import Encoder
 from workers.classifier.features import grams
 from workers.classifier.lang import language
+from workers.classifier.linear import Floats
 from workers.classifier.severity import severities
 
 WEIGHTS: Final = Path(__file__).parent / "weights" / "weights.npz"
@@ -59,6 +60,19 @@ class _Outputs(NamedTuple):
     plain: list[str]
     folded: list[str]
     cues: Cues
+    encoded: NDArray[np.int64]
+    vectors: Floats | None
+
+
+class Look(NamedTuple):
+    """Verdicts with what was made on the way to them, for whoever judges further: the texts' two forms, and the
+    encoder's vectors of the posts that it read, `encoded` by place."""
+
+    verdicts: list[Verdict]
+    plain: list[str]
+    folded: list[str]
+    encoded: NDArray[np.int64]
+    vectors: Floats | None
 
 
 class Classifier:
@@ -73,12 +87,19 @@ class Classifier:
 
     def classify(self, posts: Sequence[Post]) -> list[Verdict]:
         """A verdict for each post, in order; whatever the text holds, there is one."""
-        verdicts: list[Verdict] = []
-        for first in range(0, len(posts), BATCH):
-            verdicts += self._classify(posts[first : first + BATCH])
-        return verdicts
+        return [verdict for look in self.looks(posts) for verdict in look.verdicts]
 
-    def _classify(self, posts: Sequence[Post]) -> list[Verdict]:
+    def looks(self, posts: Sequence[Post]) -> Iterator[Look]:
+        """The same, a batch at a time, with what was made on the way."""
+        for first in range(0, len(posts), BATCH):
+            yield self._look(posts[first : first + BATCH])
+
+    @property
+    def encoder(self) -> Encoder | None:
+        """What gives vectors; None where stage 1 answers alone."""
+        return self._encoder
+
+    def _look(self, posts: Sequence[Post]) -> Look:
         outputs = self._outputs([post.text for post in posts])
         best = outputs.scores.kinds.argmax(axis=1)
         langs = [language(text, post.lang) for text, post in zip(outputs.plain, posts, strict=True)]
@@ -101,19 +122,20 @@ class Classifier:
                     reasons=said[i] + more if more else said[i],
                 )
             )
-        return verdicts
+        return Look(verdicts, outputs.plain, outputs.folded, outputs.encoded, outputs.vectors)
 
     def _outputs(self, texts: Sequence[str]) -> _Outputs:
         plain = text.plain(texts)
         folded = text.folded(plain)
         cues = self._scanner.scan(folded)
         logits = self._fast.logits(grams(folded), cues)
+        again, vectors = np.empty(0, dtype=np.int64), None
         if self._encoder is not None:
             again = np.flatnonzero(_uncertain_or_grave(linear.scores(logits)))
             if len(again):
                 vectors = self._encoder.vectors([plain[i] for i in again])
                 logits[again] = self._careful.logits(vectors, cues.present[again], logits[again])
-        return _Outputs(linear.scores(logits), plain, folded, cues)
+        return _Outputs(linear.scores(logits), plain, folded, cues, again, vectors)
 
     def _reasons(self, outputs: _Outputs, best: NDArray[np.int64], langs: list[str]) -> list[list[str]]:
         """What each post says; of those without a known phrase, the clause that weighed most."""
