@@ -29,12 +29,11 @@ def load(options: Options, *, quiet: bool = True, stage: str | None = None, **gi
 
 def service_options(settings: Settings, *, port: int, stay: bool) -> ServiceOptions:
     """How the service runs; error reports are on from here, where a DSN is set."""
-    dsn, url = settings.sentry.dsn, settings.heartbeat.url
+    dsn = settings.sentry.dsn
     start_error_reports(dsn.get_secret_value() if dsn else None, Redactor(secrets_of(settings)))
     return ServiceOptions(
         host=settings.metrics.host,
         port=port if settings.metrics.port is None else settings.metrics.port,
         drain_seconds=settings.drain_seconds,
-        heartbeat_url=url.get_secret_value() if url else None,
         stay_when_stopped=stay,
     )

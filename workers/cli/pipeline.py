@@ -17,10 +17,11 @@ from workers.classifier.model import load_classifier
 from workers.classifier.worker import ClassifierWorker
 from workers.cli.house import House
 from workers.cli.source_choice import SourceName
-from workers.cli.stages import STAGES
+from workers.cli.stages import OPTIONAL, STAGES
 from workers.cli.x_ops import ops_teller
 from workers.console.worker import open_console
 from workers.dispatcher.worker import DispatcherWorker
+from workers.incidents.auditor import Auditor
 from workers.incidents.change import to_millis
 from workers.incidents.link_secret import link_maker
 from workers.runtime import metrics
@@ -119,7 +120,35 @@ class Pipeline:
 
     async def watch_files(self) -> None:
         """Bring changed files into force; a refused one is told and the old one kept."""
-        await self.files.watch(_changed, _refused, self.clock.sleep)
+        await self.files.watch(self._changed, self._refused, self.clock.sleep)
+
+    async def audit(self) -> None:
+        """Look whether all is well, where the dispatcher or the console runs: one such process at a time does."""
+        if self.house is None or not {"dispatcher", "console"} & self._health.keys():
+            return
+        url = self.settings.heartbeat.url
+        auditor = Auditor(
+            self.house.store,
+            self.house.log,
+            self.files,
+            self.clock,
+            [stage for stage in STAGES if stage not in OPTIONAL],
+            url.get_secret_value() if url else None,
+        )
+        await auditor.run()
+
+    def _changed(self) -> None:
+        metrics.CONFIGURATION_REFUSED.set(0)
+        for health in self.healths:
+            health.facts.pop("configuration_refused", None)
+        _log.info("configuration_changed")
+
+    def _refused(self, faults: list[Fault]) -> None:
+        metrics.CONFIGURATION_REFUSED.set(1)
+        for health in self.healths:
+            health.facts["configuration_refused"] = str(faults[0])  # the self-audit tells ops
+        said = [str(fault) for fault in faults]
+        _log.error("configuration_refused", kept="the files as they were before", faults=said)
 
 
 def source_opener(pipeline: Pipeline, name: SourceName, *, of_run: bool, episode_alone: bool = False) -> OpenSource:
@@ -161,13 +190,3 @@ async def _sample_started_at(house: House) -> datetime:
         )
         found = await connection.execute(text("SELECT value FROM meta WHERE name = 'sample_started_at'"))
         return datetime.fromisoformat(found.scalar_one())
-
-
-def _changed() -> None:
-    metrics.CONFIGURATION_REFUSED.set(0)
-    _log.info("configuration_changed")
-
-
-def _refused(faults: list[Fault]) -> None:
-    metrics.CONFIGURATION_REFUSED.set(1)
-    _log.error("configuration_refused", kept="the files as they were before", faults=[str(fault) for fault in faults])

@@ -77,7 +77,7 @@ async def _run(settings: Settings, files: Files, choice: Choice, idle_seconds: f
         await pipeline.build(house, source)
         return Program(
             stages=pipeline.stages,
-            background=[pipeline.watch_files, lambda: show_progress(pipeline)],
+            background=[pipeline.watch_files, pipeline.audit, lambda: show_progress(pipeline)],
             until=None if idle_seconds is None else lambda: until_idle(pipeline, idle_seconds),
             report_worker=pipeline.report_worker,
             drained=(lambda: print_summary(pipeline)) if as_json else None,

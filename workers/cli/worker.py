@@ -65,6 +65,10 @@ async def _work(settings: Settings, files: Files, stage: str) -> int:
             store = house.store if stage in ("dispatcher", "steward", "console") else None
             await patiently(lambda: check_prepared(house.log, store), clock, seconds=None)
             await patiently(lambda: pipeline.build(house, source), clock, seconds=None)
-        return Program(stages=pipeline.stages, background=[pipeline.watch_files], report_worker=pipeline.report_worker)
+        return Program(
+            stages=pipeline.stages,
+            background=[pipeline.watch_files, pipeline.audit],
+            report_worker=pipeline.report_worker,
+        )
 
     return await serve(pipeline.healths, build, service_options(settings, port=0, stay=True), clock)

@@ -94,6 +94,8 @@ RECEIVER_RESTING: Final = Gauge(
     ["receiver"],
 )
 OUTBOX_PENDING: Final = Gauge("hikeshi_outbox_pending", "Notifications that are due and not yet sent.")
+OUTBOX_AGE: Final = Gauge("hikeshi_outbox_age_seconds", "How long the oldest of these has been due.")
+TROUBLES: Final = Gauge("hikeshi_troubles", "What the self-audit finds overdue; 0 while all is well.")
 
 # Steward
 POSTS_LOOKED_UP: Final = Counter("hikeshi_posts_looked_up", "Posts that X was asked for by their ids.")

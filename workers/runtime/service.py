@@ -16,7 +16,6 @@ from workers.runtime.deadline import Deadline
 from workers.runtime.endpoints import Endpoints
 from workers.runtime.errors_report import flush_error_reports, report
 from workers.runtime.health import StageHealth
-from workers.runtime.heartbeat import beat_for_ever
 from workers.runtime.logging import get_logger
 from workers.runtime.monitor import ReportWorker, probe_lag, report_workers, watch_loop, watch_stages
 from workers.runtime.stopping import unless
@@ -56,7 +55,6 @@ class ServiceOptions:
     host: str = "127.0.0.1"
     port: int = 0
     drain_seconds: float = 20.0
-    heartbeat_url: str | None = None
     stay_when_stopped: bool = False
 
 
@@ -273,8 +271,6 @@ async def _watched(run: _Run) -> AsyncIterator[None]:
         watch_stages(run.healths, run.clock),
         *(probe_lag(health, run.clock) for health in run.healths),
     ]
-    if run.options.heartbeat_url:
-        loops.append(beat_for_ever(run.options.heartbeat_url, run.healths, run.clock))
     tasks = {asyncio.create_task(loop) for loop in loops}
     try:
         yield
