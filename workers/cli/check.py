@@ -21,8 +21,9 @@ from workers.cli.sample_alert import sample_alert
 from workers.cli.source_choice import choose_source
 from workers.cli.x_check import look_at_x
 from workers.dispatcher.channels import open_channel
+from workers.dispatcher.channels.addresses import Address, address, notes
 from workers.dispatcher.lease import switch
-from workers.dispatcher.outbox import Style
+from workers.dispatcher.style import Style
 from workers.incidents.change import to_millis
 from workers.runtime.clock import SystemClock
 from workers.runtime.folder import prepare_folder
@@ -144,23 +145,34 @@ async def _source(settings: Settings, files: Files) -> Found:
 
 
 async def _receiver(receiver: Receiver) -> Found:
-    if receiver.webhook is None:
-        return Found(f"receiver {receiver.name}", None, "prints to the terminal")
-    return await _address(f"receiver {receiver.name}", receiver.webhook.url)
+    place, about = f"receiver {receiver.name}", notes(receiver)
+    where = address(receiver)
+    if where is None:
+        well = (
+            "prints to the terminal" if receiver.kind == "console" else f"through {receiver.kind}: only --send can tell"
+        )
+        return Found(place, None, "; ".join(filter(None, (well, about))))
+    found = await _listens(place, where)
+    return found if found.fault is not None else found._replace(well=f"{found.well}; {about}")
 
 
 async def _address(place: str, url: str) -> Found:
     """Whether something listens there. Nothing is sent: a GET of somebody's webhook may mean something to it."""
     parts = urlsplit(url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
+    tls = parts.scheme == "https"
+    return await _listens(place, Address(parts.hostname or "", parts.port or (443 if tls else 80), tls))
+
+
+async def _listens(place: str, where: Address) -> Found:
+    named = f"{where.host}:{where.port}"
     try:
         async with asyncio.timeout(REACH_SECONDS):
-            _, writer = await asyncio.open_connection(parts.hostname, port, ssl=parts.scheme == "https" or None)
+            _, writer = await asyncio.open_connection(where.host, where.port, ssl=where.tls or None)
             writer.close()
     except (OSError, TimeoutError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else "no answer in time"
-        return Found(place, f"{parts.hostname}:{port} can't be reached ({why})", remedy="check the address and network")
-    return Found(place, None, f"{parts.hostname}:{port} answers")
+        return Found(place, f"{named} can't be reached ({why})", remedy="check the address and network")
+    return Found(place, None, f"{named} answers")
 
 
 async def _send(settings: Settings, files: Files, name: str) -> int:
@@ -170,13 +182,16 @@ async def _send(settings: Settings, files: Files, name: str) -> int:
         raise ConfigurationError(f"--send: no receiver `{name}` in routes.yaml; there are: {known}")
     clock = SystemClock()
     async with open_http_client() as client:
-        channel = open_channel(receiver, client, clock)
-        key, body = sample_alert(name, clock.now())
-        result = await channel.send(key, body, Style(files.policy.route.language, files.policy.route.timezone), None)
+        channel = open_channel(receiver, client, clock, lambda: files.templates)
+        style = Style(files.policy.route.language, files.policy.route.timezone)
+        key, body = sample_alert(name, receiver.kind, style.language, clock.now())
+        result = await channel.send(key, body, style, None)
     if result.kind != "delivered":
         click.echo(f"receiver {name}: not delivered: {result.detail}", err=True)
         return FAILED
     click.echo(f"receiver {name}: delivered {result.detail}".rstrip())
+    if receiver.kind in ("pagerduty", "alertmanager"):
+        click.echo(f"receiver {name}: an alert is open there now: see that it reached somebody, then resolve it there")
     await _quietly_switch_on(settings, name)
     return DONE
 

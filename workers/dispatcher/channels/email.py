@@ -26,7 +26,7 @@ from workers.dispatcher.view import View, read_alert, view
 
 SEND_SECONDS: Final = 10.0  # ours, as a webhook's: the receiver's lease is longer
 MAX_SUBJECT: Final = 120  # ours, in what a reader sees as characters: phones show 40
-_PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
+PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
 
 
 class EmailChannel:
@@ -54,7 +54,7 @@ class EmailChannel:
         entry = self._entry
         server = aiosmtplib.SMTP(
             hostname=entry.server,
-            port=entry.port or _PORTS[entry.security],
+            port=entry.port or PORTS[entry.security],
             username=entry.username,
             password=entry.password.get_secret_value() if entry.password is not None else None,
             use_tls=entry.security == "tls",
