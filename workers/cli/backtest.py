@@ -1,4 +1,4 @@
-"""`hikeshi backtest`: how good is it, on your own labelled rows?"""
+"""`hikeshi backtest`: how good is it, on your own labelled rows, and on your own past?"""
 
 import json
 from pathlib import Path
@@ -9,6 +9,7 @@ import click
 from schemas.errors import ConfigurationError
 from workers.classifier import backtest
 from workers.classifier.model import Post, load_classifier
+from workers.cli.backtest_policy import policy
 from workers.cli.output import print_json
 
 _SHOWN_FAULTS: Final = 20
@@ -17,6 +18,9 @@ _SHOWN_FAULTS: Final = 20
 @click.group()
 def command() -> None:
     """Measure the program on a file of yours. Nothing is stored or sent."""
+
+
+command.add_command(policy)
 
 
 @command.command("classifier")

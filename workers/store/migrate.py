@@ -34,7 +34,7 @@ async def migrate(store: Store) -> None:
             # Two `init` at once: the second waits here and then finds nothing to do. Any fixed number of ours will do.
             await connection.execute(text("SELECT pg_advisory_xact_lock(48110)"))
         await _refuse_newer(connection)
-        await connection.run_sync(_upgrade)
+        await connection.run_sync(upgrade)
         await connection.execute(
             text(
                 "INSERT INTO meta (name, value) VALUES ('oldest_release', :release) "
@@ -55,7 +55,8 @@ async def check_shape(store: Store) -> None:
         raise UnavailableError("the store has not been brought to this release's shape; run `hikeshi init`")
 
 
-def _upgrade(connection: Connection) -> None:
+def upgrade(connection: Connection) -> None:
+    """Bring the tables of this connection to the latest shape."""
     command.upgrade(_config(connection), "head")
 
 
