@@ -1,5 +1,6 @@
 """Files of posts or marks as marks in order of event time: what `backtest policy` and `explain` run on."""
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -99,6 +100,10 @@ class MarkReader:
                 self._take(value, name, found)
         return found
 
+    def seen(self, post_id: str) -> bool:
+        """Whether this post has come before, in this or a newer revision."""
+        return bool(self._seen.get(post_id))
+
     def decode(self, value: bytes) -> Arrival:
         """A mark as it arrives in event time: what was recovered late was on time then."""
         return decode_mark(value, self._rules, self._now)._replace(late=False)
@@ -143,16 +148,16 @@ def read_files(
     return found
 
 
-def _batches(path: str, standard_input: BinaryIO) -> Iterator[list[Line]]:
+def lines_of(path: str, standard_input: BinaryIO) -> Iterator[Line]:
+    """The lines of a file, or of standard input."""
     splitter = LineSplitter(path)
-    batch: list[Line] = []
     for chunk in _chunks(path, standard_input):
-        for line in splitter.feed(chunk) if chunk else splitter.finish():
-            batch.append(line)
-            if len(batch) >= _BATCH_LINES:
-                yield batch
-                batch = []
-    if batch:
+        yield from splitter.feed(chunk) if chunk else splitter.finish()
+
+
+def _batches(path: str, standard_input: BinaryIO) -> Iterator[list[Line]]:
+    lines = lines_of(path, standard_input)
+    while batch := list(itertools.islice(lines, _BATCH_LINES)):
         yield batch
 
 

@@ -22,7 +22,7 @@ from workers.dispatcher.throttle import allowance, recent_sends
 from workers.incidents import records
 from workers.incidents.change import next_timer, run_timers
 from workers.incidents.decide import milliseconds, resolve
-from workers.incidents.holding import release_over
+from workers.incidents.holding import Hold, hold, note_mutes, release_over
 from workers.incidents.ingest import Arrival, Outcome, context, ingest
 from workers.incidents.links import NO_LINKS
 from workers.incidents.model import Decision, Incident, Millis
@@ -59,6 +59,25 @@ class Sent(NamedTuple):
     reason: str
     receiver: str
     incident: SentIncident
+
+
+class Planned(NamedTuple):
+    """A notification that waits: for whom, why, until when, and what would keep it back then."""
+
+    receiver: str
+    reason: str
+    due_at: Millis
+    why: str
+    held: Hold | None
+
+
+class Followed(NamedTuple):
+    """What has followed from a post: why it is where it is; its incident; who speaks for that, itself or a burst."""
+
+    reason: str
+    incident: Incident | None
+    speaks: Incident | None
+    plans: list[Planned]
 
 
 _decode: Final = msgspec.json.Decoder(_Body).decode
@@ -122,14 +141,35 @@ class Rehearsal:
                     await self._deliver(connection, receiver, now)
                 self._next = await self._following(connection, after=now)
 
-    async def ids(self, brand: str, post_id: str) -> str | None:
-        """The incident that a post is in."""
+    async def about(self, brand: str, post_id: str, now: Millis) -> "Followed":
+        """What has followed from a post that has just arrived: its incident, and what is to be told of it."""
         async with self._store.write() as connection:
             found = await connection.execute(
-                text("SELECT incident FROM posts WHERE brand = :brand AND id = :id"), {"brand": brand, "id": post_id}
+                text("SELECT incident, reason FROM posts WHERE brand = :brand AND id = :id"),
+                {"brand": brand, "id": post_id},
             )
-            identity: str | None = found.scalar()
-            return identity
+            post = found.first()
+            if post is None:
+                return Followed("not stored", None, None, [])
+            if post.incident is None:
+                return Followed(post.reason, None, None, [])
+            incidents = await records.lock(connection, self._store.dialect, [post.incident], self.policy)
+            incident = incidents[post.incident]
+            tells = incident
+            if incident.merged_into is not None:
+                bursts = await records.lock(connection, self._store.dialect, [incident.merged_into], self.policy)
+                tells = bursts[incident.merged_into]
+            await note_mutes(connection, self._store.dialect, self.policy, [tells], now)
+            whys = await connection.execute(
+                text("SELECT receiver, why FROM outbox WHERE incident = :id AND state = 'scheduled'"), {"id": tells.id}
+            )
+            why = {row.receiver: row.why for row in whys}
+        plans = [
+            Planned(name, waiting.reason, waiting.due_at, why.get(name, ""),
+                    hold(self.policy, tells, name, waiting, waiting.due_at))
+            for name, waiting in sorted(tells.scheduled.items(), key=lambda one: (one[1].due_at, one[0]))
+        ]  # fmt: skip
+        return Followed(post.reason, incident, tells, plans)
 
     async def _deliver(self, connection: AsyncConnection, name: str, now: Millis) -> None:
         """As the real delivery, to a receiver that takes everything at once."""
