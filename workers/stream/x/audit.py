@@ -79,10 +79,10 @@ class Audit:
         span = self._span()
         if span is None:
             return
-        search = self._searcher.begin(span, Allowance(_LOOK_POSTS, self._pace.audit), late=False)
+        search = self._searcher.begin(span, Allowance(_LOOK_POSTS, self._pace.audit), late=False, patient=False)
         await self._searcher.look(search, span.start, span.end / 1000)
         connected = self._connected_since()
-        if search.refused is not None or connected is None or connected > span.start:
+        if search.faults or connected is None or connected > span.start:
             return
         metrics.X_POSTS_MISSING.inc(search.recovered)
         if is_loss(search.recovered, search.found):

@@ -86,7 +86,7 @@ class Poller:
         start = first_start(watermark.heard_until, self._settings.look_back, end)
         start = end - round(pace.settle * 1000) if start is None else min(start, end) - round(pace.settle * 1000)
         late = end - start > (pace.late + pace.settle) * 1000
-        search = self._searcher.begin(Gap(start, end), self._allowance, late=late)
+        search = self._searcher.begin(Gap(start, end), self._allowance, late=late, patient=False)
         watermark.gap_opened(start)
         await self._searcher.look(search, start, end / 1000)
         metrics.X_POLLS.inc()

@@ -54,6 +54,8 @@ class Search:
     posts_left: int | None
     late: bool = True
     """Whether what it finds came after its time: such a post opens no burst."""
+    patient: bool = True
+    """Whether it waits where the budget allows no page: for the next day, or the next month."""
     found: int = 0
     recovered: int = 0
     """Found, and new today."""
@@ -91,9 +93,9 @@ class Searcher:
         self._api, self._reception, self._rules, self._clock, self._pace = api, reception, rules, clock, pace
         self._random = Random()  # noqa: S311 - spreads retries, guards nothing
 
-    def begin(self, gap: Gap, allowance: Allowance, *, late: bool = True) -> Search:
+    def begin(self, gap: Gap, allowance: Allowance, *, late: bool = True, patient: bool = True) -> Search:
         """A search that has found nothing yet."""
-        return Search(gap, Deadline(allowance.seconds, self._clock), allowance.posts, late)
+        return Search(gap, Deadline(allowance.seconds, self._clock), allowance.posts, late, patient)
 
     async def look(self, search: Search, gap_start: int, gap_end: float | None) -> None:
         """Search with each rule, up to `gap_end` (in seconds), or as far as X does by itself."""
@@ -113,6 +115,9 @@ class Searcher:
         found, token = 0, None
         while True:
             await self._reception.buffer.half_empty()
+            if not search.patient and not self._affords_page():
+                search.faults.append("the budget allows no page more")
+                return
             await self._affordable(search)
             if search.over:
                 missed = _missed(found, oldest, search.gap)
@@ -161,11 +166,15 @@ class Searcher:
     async def _affordable(self, search: Search) -> None:
         """Wait while the budget allows no page: the time that this takes is not the search's."""
         seconds, waited = search.deadline.remaining(), False
-        while (left := self._reception.meter.left(self._clock.now())) is not None and left < LEAST_POSTS:
+        while not self._affords_page():
             waited = True
             await self._clock.sleep(_LOOK_SECONDS)
         if waited:
             search.deadline = Deadline(seconds, self._clock)
+
+    def _affords_page(self) -> bool:
+        left = self._reception.meter.left(self._clock.now())
+        return left is None or left >= LEAST_POSTS
 
     def _size(self, search: Search) -> int:
         """Posts of the next page: no more than are allowed, as far as X's smallest page lets us."""

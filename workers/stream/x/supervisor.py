@@ -249,7 +249,7 @@ class Supervisor:
             deaf = self._clock.monotonic() - self._deaf_since
         metrics.X_DEAF_SECONDS.set(deaf)
         self._health.facts["deaf_seconds"] = round(deaf, 1)
-        if deaf >= self._pace.deaf and not self._told_deaf:
+        if deaf >= self._pace.deaf and not self._told_deaf and not self._reception.spent:
             self._told_deaf = True
             _log.error("stream_deaf", seconds=round(deaf))
             self._concerns.worry(

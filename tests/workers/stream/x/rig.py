@@ -24,6 +24,7 @@ from workers.simulator.server import Simulator
 from workers.store import Store, open_store
 from workers.store.migrate import migrate
 from workers.stream.worker import StreamWorker
+from workers.stream.x.concerns import Tell
 from workers.stream.x.pace import Pace
 from workers.stream.x.source import XSource
 from workers.x.api import Rule, XApi
@@ -62,12 +63,14 @@ class Rig:
         self.worker: StreamWorker | None = None
         self.task: asyncio.Task[None] | None = None
 
-    def source(self, *, fail_first: bool = False, owner: str = "rig", **settings: Any) -> XSource:
+    def source(
+        self, *, fail_first: bool = False, owner: str = "rig", tell_ops: Tell | None = None, **settings: Any
+    ) -> XSource:
         """The source, on the simulator."""
         given = {"bearer_token": SecretStr(TOKEN), "base_url": self.simulator.url} | settings
         return XSource(
             XSettings(**given), self.store, lambda: self.files.brands, self.health, self.clock,
-            owner=owner, fail_first=fail_first, pace=self.pace,
+            owner=owner, fail_first=fail_first, pace=self.pace, tell_ops=tell_ops,
         )  # fmt: skip
 
     def worker_of(self, source: XSource) -> StreamWorker:
