@@ -1,14 +1,15 @@
-"""All benchmark tables: `make bench`, or `make bench ARGS="stage log pipeline shipped"` for some of them."""
+"""All benchmark tables: `make bench`, or `make bench ARGS="stage log pipeline shipped bursts"` for some of them."""
 
 import sys
 
-from tests.bench import classifier_stage, embedded_log, pipeline
+from tests.bench import bursts, classifier_stage, embedded_log, pipeline
 
 SECTIONS = {
     "stage": classifier_stage.main,
     "log": embedded_log.main,
     "pipeline": lambda: pipeline.main([]),
     "shipped": lambda: pipeline.main(["--shipped"]),
+    "bursts": bursts.main,
 }
 
 

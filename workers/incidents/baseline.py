@@ -54,7 +54,7 @@ class Baseline:
             return Days(self, days, [], set())
         self.learned.until = max(self.learned.until, last - _LONGEST_HOURS)
         hours = await _hours(connection, self.brand, self.learned.until, last)
-        skip = _fire_hours([*await _burst_spans(connection, self.brand), *spans])
+        skip = fire_hours([*await _burst_spans(connection, self.brand), *spans])
         return Days(self, days, hours, skip)
 
 
@@ -69,7 +69,7 @@ class Days:
         """The usual week as it is known when this day (its first hour) begins."""
         baseline, learned = self._baseline, self._baseline.learned
         if learned is not None and learned.until < day:
-            skip = self._skip | _fire_hours(spans)
+            skip = self._skip | fire_hours(spans)
             baseline.learned = learn(learned, self._hours, day, skip, baseline.zone)
             baseline.changed = True
         return baseline.usual()
@@ -168,7 +168,7 @@ async def _burst_spans(connection: AsyncConnection, brand: str) -> list[Span]:
     return [span for row in found for span in msgspec.json.decode(row.spans, type=list[tuple[int, int]])]
 
 
-def _fire_hours(spans: Sequence[Span]) -> set[int]:
+def fire_hours(spans: Sequence[Span]) -> set[int]:
     """The hours in which it burned, of each fire its first day."""
     return {
         hour
