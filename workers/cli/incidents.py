@@ -25,17 +25,17 @@ def command() -> None:
     """Incidents: posts that belong together, by brand and conversation, and the bursts over them."""
 
 
-def _named(_: click.Context, __: click.Parameter, name: str) -> str:
+def named(_: click.Context, __: click.Parameter, name: str) -> str:
     if not name.strip():
         raise click.BadParameter("is empty; say who you are")
     return name.strip()
 
 
-def _by_hand(function: Function) -> Function:
+def by_hand(function: Function) -> Function:
     """Adds the ids, `--by` and `--reason` of a change that a person makes."""
     for decorate in (
         click.option("--reason", default="", help="Why, for the timeline."),
-        click.option("--by", required=True, metavar="NAME", callback=_named, help="Who you are, for the timeline."),
+        click.option("--by", required=True, metavar="NAME", callback=named, help="Who you are, for the timeline."),
         click.argument("ids", nargs=-1, required=True, metavar="ID…"),
     ):
         function = decorate(function)
@@ -94,7 +94,7 @@ async def _details(settings: Settings, ids: tuple[str, ...]) -> list[dict[str, A
 
 
 @command.command()
-@_by_hand
+@by_hand
 @click.option(
     "--for",
     "lease",
@@ -118,8 +118,8 @@ def ack(options: Options, ids: tuple[str, ...], by: str, reason: str, lease: flo
 
 
 @command.command()
-@_by_hand
-@click.option("--to", required=True, metavar="NAME", callback=_named, help="Whose they are from now on; - for nobody.")
+@by_hand
+@click.option("--to", required=True, metavar="NAME", callback=named, help="Whose they are from now on; - for nobody.")
 @common_options
 def assign(options: Options, ids: tuple[str, ...], by: str, reason: str, to: str) -> None:
     """Say whose incidents are. It acknowledges nothing.
@@ -134,8 +134,8 @@ def assign(options: Options, ids: tuple[str, ...], by: str, reason: str, to: str
 
 @command.command()
 @click.argument("ids", nargs=-1, required=True, metavar="ID…")
-@click.option("--by", required=True, metavar="NAME", callback=_named, help="Who you are, for the timeline.")
-@click.option("--text", required=True, callback=_named, help="What the timeline is to say.")
+@click.option("--by", required=True, metavar="NAME", callback=named, help="Who you are, for the timeline.")
+@click.option("--text", required=True, callback=named, help="What the timeline is to say.")
 @common_options
 def note(options: Options, ids: tuple[str, ...], by: str, text: str) -> None:
     """Write a remark into the timeline of incidents, open or not.
@@ -149,7 +149,7 @@ def note(options: Options, ids: tuple[str, ...], by: str, text: str) -> None:
 
 
 @command.command()
-@_by_hand
+@by_hand
 @common_options
 def resolve(options: Options, ids: tuple[str, ...], by: str, reason: str) -> None:
     """Say that incidents are over. Everybody who was told of them is told.
@@ -163,7 +163,7 @@ def resolve(options: Options, ids: tuple[str, ...], by: str, reason: str) -> Non
 
 
 @command.command()
-@_by_hand
+@by_hand
 @common_options
 def reopen(options: Options, ids: tuple[str, ...], by: str, reason: str) -> None:
     """Say that resolved incidents are not over. Who was told is told again, and their escalation begins anew.
@@ -199,6 +199,8 @@ def _print_incident(incident: dict[str, Any]) -> None:
     for name in ("acknowledged_until", "assignee", "muted_by", "muted_until", "merged_into"):
         if incident[name]:
             click.echo(f"  {name.replace('_', ' ')}: {incident[name]}")
+    if incident["escalation"] and incident["escalation"]["next_at"]:
+        click.echo(f"  escalation {incident['escalation']['name']}, next step at {incident['escalation']['next_at']}")
     for reason in incident["reasons"]:
         click.echo(f"  because {printable(reason)}")
     click.echo("posts:")

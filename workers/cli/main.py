@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "status": ("status", "Is it alive, is it behind?"),
     "posts": ("posts", "List the posts that were stored."),
     "incidents": ("incidents", "List, show, acknowledge, assign and resolve incidents."),
+    "silence": ("silence", "Keep notifications back for a while: by brand, incident, author or phrase."),
     "dead-letters": ("dead_letters", "What could not be processed or delivered, and the way back."),
     "usage": ("usage", "What X has billed: posts and dollars, by day."),
     "classify": ("classify", "Classify texts, one JSON line each."),

@@ -9,8 +9,10 @@ from typing import Final
 from config.files import Files
 from config.routes import Policy, Receiver
 from schemas.errors import UnavailableError
-from workers.dispatcher import outbox
-from workers.dispatcher.channels import Channel
+from workers.dispatcher import messages, outbox
+from workers.dispatcher.channels import Channel, EditableChannel
+from workers.dispatcher.editing import edit_due
+from workers.dispatcher.enriching import Context
 from workers.dispatcher.freezing import freeze
 from workers.dispatcher.lease import Pace, release_leases, set_pace, switch, take_lease
 from workers.dispatcher.outcome import FALLBACK_MS, Result, falls_back, next_step
@@ -97,7 +99,9 @@ class Delivery:
         now = self._now()
         async with self._store.read() as connection:
             names, later = await outbox.due_receivers(connection, now)
+            changing = await messages.due_receivers(connection, now)
         policy = self._files.policy
+        names |= changing & policy.receivers.keys()
         self._again |= names & set(self._busy)
         for name in sorted(names - set(self._busy)):
             receiver = policy.receivers.get(name)
@@ -140,6 +144,7 @@ class Delivery:
         while not stopping.is_set() and self._files.policy is policy:
             frozen, pace = await self._next(receiver, policy, queue)
             if pace is None:
+                await self._edit(receiver, policy)
                 return
             if frozen is None or pace.leased_until - self._now() < _LEASE_NEEDED_MS:
                 continue  # not wanted any more; or we slept, and the lease may be another's by the time of the answer
@@ -147,6 +152,32 @@ class Delivery:
             result = await self._attempt(receiver, frozen)
             if not await self._record_surely(receiver, policy, frozen, result, pace, started):
                 return
+
+    async def _edit(self, receiver: Receiver, policy: Policy) -> None:
+        """What was sent and no longer holds is changed in place, once nothing new waits, where the channel can."""
+        channel = self._channel(receiver)
+        if not isinstance(channel, EditableChannel):
+            return
+        now = self._now()
+        async with self._store.write() as connection:
+            pace = await take_lease(connection, receiver.name, self._owner, now)
+        if pace is None or pace.off is not None or pace.not_before > now:
+            return
+        rest_until = await edit_due(
+            self._store, policy, self._context(), self._signed, receiver.name, channel, self._now, random.random,
+            pace.leased_until - _LEASE_NEEDED_MS,
+        )  # fmt: skip
+        if rest_until:
+            async with self._store.write() as connection:
+                await set_pace(
+                    connection, receiver.name, not_before=rest_until, failures=pace.failures, sends=pace.sends
+                )
+
+    def _context(self) -> Context:
+        return Context({brand.id: brand.name for brand in self._files.brands}, self._files.answers)
+
+    def _signed(self, incident_id: str) -> dict[str, str] | None:
+        return self._links.links(incident_id, self._clock.now())
 
     async def _next(
         self, receiver: Receiver, policy: Policy, queue: deque[outbox.Due]
@@ -158,10 +189,12 @@ class Delivery:
         now = self._now()
         async with self._store.write() as connection:
             pace = await take_lease(connection, receiver.name, self._owner, now)
-            if pace is None or pace.off is not None or pace.not_before > now:
+            if pace is None:
                 return None, None
             left = allowance(receiver.throttle, pace.sends, now).left
-            if left == 0:
+            rests = pace.off is not None or pace.not_before > now or left == 0
+            metrics.RECEIVER_RESTING.labels(receiver.name).set(rests)
+            if rests:
                 return None, None
             if left == 1:  # the last one that may go now carries all the others
                 queue.clear()
@@ -177,7 +210,9 @@ class Delivery:
                 bundle = [d for d in everything if d.is_gathered and d.id != first.id]
             zones = {brand.id: brand.timezone for brand in self._files.brands}
             dialect = self._store.dialect
-            frozen = await freeze(connection, dialect, policy, zones, receiver.name, [first, *bundle], now, self._links)
+            frozen = await freeze(
+                connection, dialect, policy, zones, receiver.name, [first, *bundle], now, self._links, self._context()
+            )
         return frozen, pace
 
     async def _attempt(self, receiver: Receiver, frozen: outbox.Frozen) -> Result:
@@ -226,12 +261,18 @@ class Delivery:
         async with self._store.write() as connection:
             if then.state == "sent":
                 await outbox.record_sent(connection, dialect, policy, name, frozen, now)
+                if result.made is not None:
+                    await messages.remember(
+                        connection, name, frozen.tells[0].incident, frozen.id, result.made, frozen.style,
+                        frozen.frozen_at, now, result.again_seconds,
+                    )  # fmt: skip
             else:
                 await outbox.record_failure(connection, dialect, policy, name, frozen, then, receiver.fallback, now)
             failures = 0 if taken else pace.failures + 1
             await set_pace(connection, name, not_before=then.not_before, failures=failures, sends=sends)
             if then.switch_off:
                 await switch(connection, name, f"it answered that it is gone ({result.detail})", now)
+        metrics.RECEIVER_FAILURES.labels(name).set(failures)
         self._say(receiver, frozen, result, then.state)
         if then.state == "failed":
             self.wake()

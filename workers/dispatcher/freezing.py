@@ -8,6 +8,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from config.routes import Policy
+from workers.dispatcher.enriching import NO_CONTEXT, Context, enriched, is_for_people
 from workers.dispatcher.ops_freezing import freeze_ops
 from workers.dispatcher.outbox import Due, Frozen, Style, Tells, read_frozen
 from workers.dispatcher.payload import MAX_POSTS, ShownPost, encoded, notification, shown_post
@@ -45,10 +46,12 @@ async def freeze(
     dues: Sequence[Due],
     now: Millis,
     links: LinkMaker,
+    context: Context = NO_CONTEXT,
 ) -> Frozen | None:
     """Fix the bytes of the first notification, with the others bundled into it; None when none is wanted any more.
 
     What is frozen already is returned as it is: the same key never has two bodies. `zones`: the brands' time zones.
+    `context`: what people are told beside the payload.
     """
     if dues[0].state == "frozen":
         return await read_frozen(connection, dues[0].id)
@@ -85,9 +88,13 @@ async def freeze(
     await pending.save_decisions(connection, dialect, unwanted, now)
     if not wanted:
         return None
+    if dues[0].is_gathered:  # a digest is read by itself: it shows what it can of all its incidents
+        gathered = [post for one in wanted for post in one.posts]
+        wanted[0] = wanted[0]._replace(posts=gathered[:MAX_POSTS])
     trace = next(due.trace for due in dues if due.id == wanted[0].id)
     style = _style(policy, zones, wanted[0].incident, receiver, now)
-    return await _write(connection, dialect, receiver, wanted, style, trace, now, links)
+    body = await _body(connection, dialect, policy, receiver, wanted, style, now, links, context)
+    return await _write(connection, dialect, wanted, body, style, trace, now)
 
 
 def _style(policy: Policy, zones: Mapping[str, str], incident: Incident, receiver: str, now: Millis) -> Style:
@@ -97,22 +104,38 @@ def _style(policy: Policy, zones: Mapping[str, str], incident: Incident, receive
     return Style(pace.language, pace.timezone if pace.timezone != "UTC" else zones.get(incident.brand, "UTC"))
 
 
-async def _write(
+async def _body(
     connection: AsyncConnection,
     dialect: str,
+    policy: Policy,
     receiver: str,
     wanted: list[_Wanted],
     style: Style,
-    trace: str | None,
     now: Millis,
     links: LinkMaker,
-) -> Frozen:
+    context: Context,
+) -> bytes:
+    """The bytes: a program gets the contract's payload, people get more."""
     main = wanted[0]
     others = {other.incident.id: other.new_posts for other in wanted[1:]}
-    if digest:  # a digest is read by itself: it shows what it can of all its incidents
-        main = main._replace(posts=[post for one in wanted for post in one.posts][:MAX_POSTS])
     signed = links.links(main.incident.id, datetime.fromtimestamp(now / 1000, UTC))
-    body = encoded(notification(main.incident, main.reason, receiver, main.posts, main.new_posts, others, signed))
+    shown = notification(main.incident, main.reason, receiver, main.posts, main.new_posts, others, signed)
+    reader = policy.receivers.get(receiver)
+    if reader is not None and is_for_people(reader.kind):
+        shown = await enriched(connection, dialect, shown, main.incident, context, style.language)
+    return encoded(shown)
+
+
+async def _write(
+    connection: AsyncConnection,
+    dialect: str,
+    wanted: list[_Wanted],
+    body: bytes,
+    style: Style,
+    trace: str | None,
+    now: Millis,
+) -> Frozen:
+    main = wanted[0]
     tells = [Tells(w.incident.id, w.reason, w.arrival, w.incident.severity) for w in wanted]
     row = await connection.execute(
         text(
@@ -130,7 +153,7 @@ async def _write(
         },
     )
     attempts, first_due_at = row.one()
-    if others:
+    if len(wanted) > 1:
         await connection.execute(
             text(
                 f"UPDATE outbox SET state = 'bundled', frozen_at = :now, carrier = :carrier "

@@ -270,13 +270,13 @@ def next_due(incident: Incident, routed: Routed, now: Millis) -> Millis | None:
 
 
 def _next_step(incident: Incident, now: Millis) -> list[Millis]:
-    """When the escalation goes on; while the incident is muted it waits, and is looked at when that ends."""
+    """When the escalation goes on; where a mute keeps it from telling somebody, that is when the mute ends."""
     state = incident.escalation
     if incident.status != "firing" or state is None or state.next_at is None:
         return []
-    if not incident.is_muted(now):
+    if state.next_at > now or not incident.is_muted(now):
         return [state.next_at]
-    return [] if incident.muted_until is None else [max(state.next_at, incident.muted_until)]
+    return [] if incident.muted_until is None else [incident.muted_until]
 
 
 def _resolves_itself(incident: Incident) -> bool:

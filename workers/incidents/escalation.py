@@ -62,15 +62,10 @@ def asks_for(incident: Incident) -> set[timedelta]:
 
 
 def advance(incident: Incident, now: Millis, counts: Counts | None, decision: Decision) -> None:
-    """Take the steps that are due. Without `counts` a step that asks for posts is left for the incident's timer."""
+    """Take the steps that are due. Without `counts` a step that asks for posts is left for the incident's timer; while
+    the incident is muted nobody is told, so it stands before that step until the mute is over."""
     state = incident.escalation
-    while (
-        state is not None
-        and incident.status == "firing"
-        and not incident.is_muted(now)
-        and state.next_at is not None
-        and state.next_at <= now
-    ):
+    while state is not None and incident.status == "firing" and state.next_at is not None and state.next_at <= now:
         if not state.rest:
             if state.repeats == 0:
                 state.next_at = None
@@ -80,7 +75,7 @@ def advance(incident: Incident, now: Millis, counts: Counts | None, decision: De
             round_ = state.rounds - state.repeats
             decision.events.append(Event("escalation_repeated", f"{state.name}: {round_} of {state.rounds}"))
         step, rest = state.rest[0], state.rest[1:]
-        if isinstance(step, IfPosts) and counts is None:
+        if (isinstance(step, IfPosts) and counts is None) or (isinstance(step, Tell) and incident.is_muted(now)):
             return
         state.rest = (*_chosen(step, now, counts or {}), *rest)
         if isinstance(step, Wait):

@@ -7,7 +7,6 @@ it is held until that is over. So nothing that arrives is ever decided by a mute
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from config.routes import Policy
@@ -15,6 +14,7 @@ from workers.incidents import records
 from workers.incidents.decide import next_due
 from workers.incidents.model import Decision, Event, Incident, Millis, Notify
 from workers.incidents.routing import route
+from workers.store.sql import text
 
 RELEASED_AT_ONCE: Final = 200  # ours: a transaction of releases stays in the milliseconds
 # Until what mutes it is over, which nobody knows: later than any clock, and a whole number in every language.

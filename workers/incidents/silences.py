@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Row, text
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from config.routes import Policy
@@ -17,6 +17,7 @@ from workers.incidents.decide import milliseconds
 from workers.incidents.model import Millis
 from workers.incidents.mutes import Mute, Muted
 from workers.store.bulk import Rows
+from workers.store.sql import text
 
 _CHUNK: Final = 1000  # ours: incidents whose posts are looked through at once
 _IDS = Rows.of(id="text")

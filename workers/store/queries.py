@@ -149,6 +149,17 @@ def _shown(body: str) -> dict[str, Any]:
     return {"text": mention["text"], "author": mention.get("author"), "reasons": stored["reasons"]}
 
 
+class _Escalation(msgspec.Struct):
+    name: str
+    next_at: int | None = None
+
+
+def _escalation(text: str) -> dict[str, Any]:
+    """Which one, and when its next step is due."""
+    state = msgspec.json.decode(text, type=_Escalation)
+    return {"name": state.name, "next_at": moment(state.next_at) if state.next_at is not None else None}
+
+
 def _incident(row: Row[Any]) -> dict[str, Any]:
     return {
         "id": row.id,
@@ -165,7 +176,9 @@ def _incident(row: Row[Any]) -> dict[str, Any]:
         "reasons": msgspec.json.decode(row.reasons),
         "assignee": row.assignee,
         "acknowledged_until": moment(row.acknowledged_until) if row.acknowledged_until is not None else None,
-        "muted_by": None,
+        "muted_by": row.muted_by,
+        "muted_until": moment(row.muted_until) if row.muted_until is not None else None,
+        "escalation": _escalation(row.escalation) if row.escalation is not None else None,
         "merged_into": row.merged_into,
     }
 
