@@ -13,10 +13,10 @@ from workers.cli.options import Options, common_options
 from workers.cli.output import print_json, print_rows, printable
 from workers.cli.stages import OPTIONAL, STAGES
 from workers.incidents.audit import SeenWorker, Standing, troubles
+from workers.incidents.audit_look import Letters, look
 from workers.incidents.change import to_millis
 from workers.incidents.model import Millis
 from workers.incidents.ops import OpsAlert, open_alerts
-from workers.incidents.standing import Letters, look
 
 REQUIRED: Final = tuple(stage for stage in STAGES if stage not in OPTIONAL)
 # What only the self-audit can tell, since it knows the brands in force: overdue while it says so.

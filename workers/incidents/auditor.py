@@ -12,10 +12,10 @@ import msgspec
 from config.files import Files
 from schemas.errors import HikeshiError, UnavailableError
 from workers.incidents.audit import Standing, Trouble, Watched, follow, troubles
+from workers.incidents.audit_look import Letters, look
 from workers.incidents.change import to_millis
 from workers.incidents.model import Millis
 from workers.incidents.ops import clear_ops, raise_ops, tell_stand_ins
-from workers.incidents.standing import Letters, look
 from workers.log.contract import Log
 from workers.runtime import metrics
 from workers.runtime.clock import Clock

@@ -17,10 +17,10 @@ from schemas.topics import ALL
 from tests.support.clock import FakeClock
 from tests.workers.incidents.scene import policy
 from workers.incidents.audit import Trouble
+from workers.incidents.audit_look import Letters, look
 from workers.incidents.auditor import LEASE_MS, LOOK_SECONDS, Auditor
 from workers.incidents.change import to_millis
 from workers.incidents.ops import open_alerts
-from workers.incidents.standing import Letters, look
 from workers.log.embedded import EmbeddedLog
 from workers.runtime.http_client import open_http_client
 from workers.store import Store
