@@ -142,12 +142,19 @@ class SlackEntry(ChannelEntry):
 class PagerDutyEntry(ChannelEntry):
     """A service of PagerDuty, through its integration Events API v2."""
 
-    secrets: ClassVar[Mapping[str, Secret]] = {"routing_key": Secret(True, _routing_key)}
+    secrets: ClassVar[Mapping[str, Secret]] = {
+        "routing_key": Secret(True, _routing_key),
+        "webhook_secret": Secret(False),
+    }
 
     routing_key: SecretStr | None = None
     """The integration's key, 32 letters and digits."""
     routing_key_file: StrictStr | None = Field(default=None, examples=["/run/secrets/pagerduty"])
     """A file that holds the key alone."""
+    webhook_secret: SecretStr | None = None
+    """The secret of a webhook (V3) to the console's /hooks/pagerduty: who takes it there has taken it here too."""
+    webhook_secret_file: StrictStr | None = None
+    """A file that holds the webhook's secret alone."""
     url: WebAddress = "https://events.pagerduty.com"
     """Where its events go; in the EU https://events.eu.pagerduty.com."""
 

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from config.settings import ConsoleSettings
 from schemas.errors import ConfigurationError, HikeshiError
+from workers.console.inbound import Inbound
 from workers.console.incident_view import IncidentView, message
 from workers.console.rendering import HEADERS
 from workers.runtime.errors_report import report
@@ -26,7 +27,7 @@ _REMEDY: Final = "choose another with HIKESHI_CONSOLE__HOST and HIKESHI_CONSOLE_
 class ConsoleServer:
     """Listens and answers; `port` is the one that it really has."""
 
-    def __init__(self, settings: ConsoleSettings, view: IncidentView, language: str) -> None:
+    def __init__(self, settings: ConsoleSettings, view: IncidentView, inbound: Inbound, language: str) -> None:
         self.host, self.port = settings.host, settings.port
         self._language = language
         self._runner: web.AppRunner | None = None
@@ -38,6 +39,8 @@ class ConsoleServer:
                 web.get("/robots.txt", _robots),
                 web.get("/incidents/{id:[a-z0-9-]{1,40}}", view.show),
                 web.post("/incidents/{id:[a-z0-9-]{1,40}}", view.act),
+                web.post("/hooks/slack", inbound.slack),
+                web.post("/hooks/pagerduty", inbound.pagerduty),
             ]
         )
 

@@ -8,6 +8,7 @@ from sqlalchemy import text
 from config.files import Files
 from config.settings import Settings
 from schemas.errors import UnavailableError
+from workers.console.inbound import Inbound
 from workers.console.incident_view import IncidentView
 from workers.console.server import ConsoleServer
 from workers.incidents.link_secret import link_maker
@@ -28,7 +29,7 @@ async def open_console(
     """The stage, listening already. Raises ConfigurationError when its address can't be had."""
     links = await link_maker(settings, store)
     view = IncidentView(store, files, links, clock, settings.language)
-    server = ConsoleServer(settings.console, view, settings.language)
+    server = ConsoleServer(settings.console, view, Inbound(store, files, clock), settings.language)
     await server.start()
     return ConsoleWorker(server, store, clock, health)
 

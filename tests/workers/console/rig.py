@@ -16,6 +16,7 @@ from config.brands import Brand
 from config.routes import Policy
 from config.settings import ConsoleSettings
 from tests.workers.incidents.scene import START, Scene, arrival
+from workers.console.inbound import Inbound
 from workers.console.incident_view import IncidentView
 from workers.console.server import ConsoleServer
 from workers.incidents.links import LinkMaker
@@ -68,7 +69,7 @@ class Browser:
     """Keeps cookies, fills in forms. `forms(html)` are what a person could send."""
 
     def __init__(self, base: str, session: aiohttp.ClientSession, headers: Mapping[str, str]) -> None:
-        self._base, self._session, self._headers = base, session, dict(headers)
+        self.base, self._session, self._headers = base, session, dict(headers)
 
     async def get(self, link: str, method: str = "GET") -> Answer:
         return await self._ask(method, link, None)
@@ -88,7 +89,7 @@ class Browser:
 
     async def _ask(self, method: str, link: str, fields: Mapping[str, str] | None, **headers: str) -> Answer:
         parts = urlsplit(link)
-        url = self._base + parts.path.removeprefix("/ops") + (f"?{parts.query}" if parts.query else "")
+        url = self.base + parts.path.removeprefix("/ops") + (f"?{parts.query}" if parts.query else "")
         async with self._session.request(
             method, URL(url, encoded=True), data=fields, headers={**self._headers, **headers}, allow_redirects=True
         ) as answer:
@@ -160,7 +161,9 @@ class ConsoleRig:
     def __init__(self, store: Store, **pace: Any) -> None:
         self.scene, self.store, self.clock = Scene(store, **pace), store, ConsoleClock()
         self.links = LinkMaker(PUBLIC, SECRET)
-        self.view = IncidentView(store, FixedFiles(self.scene.policy), self.links, self.clock, "en")  # type: ignore[arg-type]
+        self.files = FixedFiles(self.scene.policy)
+        self.view = IncidentView(store, self.files, self.links, self.clock, "en")  # type: ignore[arg-type]
+        self.inbound = Inbound(store, self.files, self.clock)  # type: ignore[arg-type]
 
     async def incident(self, *arrivals: Any, **first: Any) -> str:
         """An incident of these posts; its id."""
@@ -188,7 +191,7 @@ class ConsoleRig:
 
     @asynccontextmanager
     async def browser(self, language: str = "en-GB,en;q=0.9") -> AsyncIterator[Browser]:
-        server = ConsoleServer(ConsoleSettings(port=0), self.view, "en")
+        server = ConsoleServer(ConsoleSettings(port=0), self.view, self.inbound, "en")
         await server.start()
         try:
             async with aiohttp.ClientSession(
