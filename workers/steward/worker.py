@@ -40,7 +40,7 @@ _RENEW_SECONDS: Final = LEASE_MS / 1000 / 3
 _STANDBY_SECONDS: Final = 5.0
 _AWAY_SECONDS: Final = 5.0
 _IDLE_SECONDS: Final = 5.0  # between two looks at what is due
-_LAST_STEP_SECONDS: Final = 5.0  # a step in flight at the stop; what it leaves is done by the next start
+_LAST_STEP_SECONDS: Final = 2.0  # a step in flight at the stop; what it leaves is done by the next start
 _LAST_SECONDS: Final = 2.0
 _REFUSED: Final = "steward_refused"
 

@@ -1,23 +1,13 @@
 """Look-ups of what is held, on both stores and over real HTTP: what goes, what stays, and what never may go."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import msgspec
-import pytest
 
 from schemas.mention import record_key
 from schemas.topics import MARKS, MENTIONS
-from tests.workers.steward.rig import Rig, rig
+from tests.workers.steward.rig import Rig
 from workers.simulator.faults import Fault
-from workers.store import Store
-
-
-@pytest.fixture
-async def one(store: Store, tmp_path: Path) -> AsyncIterator[Rig]:
-    async with rig(store, tmp_path) as made:
-        yield made
 
 
 async def test_what_x_shows_no_more_goes_from_everywhere_at_the_second_asking(one: Rig) -> None:
@@ -63,35 +53,35 @@ FAULTS = (
 )  # fmt: skip
 
 
-async def test_no_fault_of_xs_removes_anything(one: Rig) -> None:
-    stays, gone = one.say("Acme broke"), one.say("Acme broke again")
-    await one.hold(stays, gone)
-    one.world.remove(gone.id)
-    async with one.tasks(first_day_every="1d") as tasks:
+async def test_no_fault_of_xs_removes_anything(light: Rig) -> None:
+    stays, gone = light.say("Acme broke"), light.say("Acme broke again")
+    await light.hold(stays, gone)
+    light.world.remove(gone.id)
+    async with light.tasks(first_day_every="1d") as tasks:
         for fault in FAULTS:
-            one.world.order(fault, on=["lookup"])
-        await one.turns(tasks["checking"], 200)
-        assert {request.status for request in one.world.requests} >= {429, 503, 401, 403, 402, 200}
-        assert len(await one.posts()) == 2
-        one.clock.move(seconds=61)
+            light.world.order(fault, on=["lookup"])
+        await light.turns(tasks["checking"], 200)
+        assert {request.status for request in light.world.requests} >= {429, 503, 401, 403, 402, 200}
+        assert len(await light.posts()) == 2
+        light.clock.move(seconds=61)
         for fault in FAULTS:
-            one.world.order(fault, on=["lookup"])
-        await one.turns(tasks["checking"], 200)
-        assert await one.posts() == {str(stays.id)}
+            light.world.order(fault, on=["lookup"])
+        await light.turns(tasks["checking"], 200)
+        assert await light.posts() == {str(stays.id)}
 
 
-async def test_a_post_that_comes_back_before_the_second_asking_stays(one: Rig) -> None:
-    post = one.say("Acme broke")
-    await one.hold(post)
-    one.world.remove(post.id)
-    async with one.tasks() as tasks:
-        await one.turns(tasks["checking"])
-        one.world.archive.removed.clear()  # it was a fault of X's
-        one.clock.move(seconds=61)
-        await one.turns(tasks["checking"])
-        one.clock.move(seconds=600)
-        await one.turns(tasks["checking"])
-    assert await one.posts() == {str(post.id)}
+async def test_a_post_that_comes_back_before_the_second_asking_stays(light: Rig) -> None:
+    post = light.say("Acme broke")
+    await light.hold(post)
+    light.world.remove(post.id)
+    async with light.tasks() as tasks:
+        await light.turns(tasks["checking"])
+        light.world.archive.removed.clear()  # it was a fault of X's
+        light.clock.move(seconds=61)
+        await light.turns(tasks["checking"])
+        light.clock.move(seconds=600)
+        await light.turns(tasks["checking"])
+    assert await light.posts() == {str(post.id)}
 
 
 async def test_too_many_at_once_wait_for_a_person_and_ops_are_told_until_it_is_over(one: Rig) -> None:
@@ -119,65 +109,65 @@ async def test_too_many_at_once_wait_for_a_person_and_ops_are_told_until_it_is_o
         assert await one.alerts() == set()
 
 
-async def test_with_a_share_of_1_all_may_go(one: Rig) -> None:
-    posts = [one.say(f"アクメ {n}", username=f"u{n}") for n in range(12)]
-    await one.hold(*posts)
+async def test_with_a_share_of_1_all_may_go(light: Rig) -> None:
+    posts = [light.say(f"アクメ {n}", username=f"u{n}") for n in range(12)]
+    await light.hold(*posts)
     for post in posts:
-        one.world.remove(post.id)
-    async with one.tasks(removal_share=1.0) as tasks:
-        await one.turns(tasks["checking"])
-        one.clock.move(seconds=61)
-        await one.turns(tasks["checking"])
-    assert await one.posts() == set()
+        light.world.remove(post.id)
+    async with light.tasks(removal_share=1.0) as tasks:
+        await light.turns(tasks["checking"])
+        light.clock.move(seconds=61)
+        await light.turns(tasks["checking"])
+    assert await light.posts() == set()
 
 
-async def test_young_posts_and_those_of_files_are_left_alone(one: Rig) -> None:
-    young, replayed = one.say("Acme now", ago=timedelta(minutes=5)), one.say("Acme once")
-    await one.hold(young)
-    await one.hold(replayed, source="replay")
-    async with one.tasks() as tasks:
-        await one.turns(tasks["checking"])
-        assert one.asked() == 0
-        one.clock.move(hours=6, minutes=1)
-        await one.turns(tasks["checking"])
-        assert one.asked() == 1
+async def test_young_posts_and_those_of_files_are_left_alone(light: Rig) -> None:
+    young, replayed = light.say("Acme now", ago=timedelta(minutes=5)), light.say("Acme once")
+    await light.hold(young)
+    await light.hold(replayed, source="replay")
+    async with light.tasks() as tasks:
+        await light.turns(tasks["checking"])
+        assert light.asked() == 0
+        light.clock.move(hours=6, minutes=1)
+        await light.turns(tasks["checking"])
+        assert light.asked() == 1
 
 
-async def test_a_hundred_in_a_request_and_a_restart_goes_on_where_it_was(one: Rig) -> None:
-    posts = [one.say(f"アクメ {n}", username=f"u{n % 40}") for n in range(250)]
-    await one.hold(*posts)
-    async with one.tasks(usd_a_day=10.0) as tasks:
+async def test_a_hundred_in_a_request_and_a_restart_goes_on_where_it_was(light: Rig) -> None:
+    posts = [light.say(f"アクメ {n}", username=f"u{n % 40}") for n in range(250)]
+    await light.hold(*posts)
+    async with light.tasks(usd_a_day=10.0) as tasks:
         await tasks["checking"].turn()
-        assert one.asked() == 1
-    async with one.tasks(usd_a_day=10.0) as tasks:
-        await one.turns(tasks["checking"])
-    assert one.asked() == 3
-    assert one.world.meter.used == 250
+        assert light.asked() == 1
+    async with light.tasks(usd_a_day=10.0) as tasks:
+        await light.turns(tasks["checking"])
+    assert light.asked() == 3
+    assert light.world.meter.used == 250
 
 
-async def test_the_days_money_is_the_end_and_the_next_day_goes_on(one: Rig) -> None:
-    posts = [one.say(f"アクメ {n}", username=f"u{n}") for n in range(5)]
-    await one.hold(*posts)
-    async with one.tasks(usd_a_day=0.01, first_day_every="1h") as tasks:
-        await one.turns(tasks["checking"])
-        assert one.world.meter.used == 2
-        one.clock.move(hours=2)
-        await one.turns(tasks["checking"])
-        assert one.world.meter.used == 2
-        one.clock.move(hours=10)  # another day of X's bill: the oldest-checked first
-        await one.turns(tasks["checking"])
-        assert one.world.meter.used == 4
+async def test_the_days_money_is_the_end_and_the_next_day_goes_on(light: Rig) -> None:
+    posts = [light.say(f"アクメ {n}", username=f"u{n}") for n in range(5)]
+    await light.hold(*posts)
+    async with light.tasks(usd_a_day=0.01, first_day_every="1h") as tasks:
+        await light.turns(tasks["checking"])
+        assert light.world.meter.used == 2
+        light.clock.move(hours=2)
+        await light.turns(tasks["checking"])
+        assert light.world.meter.used == 2
+        light.clock.move(hours=10)  # another day of X's bill: the oldest-checked first
+        await light.turns(tasks["checking"])
+        assert light.world.meter.used == 4
 
 
-async def test_our_own_share_of_requests_is_kept(one: Rig) -> None:
-    posts = [one.say(f"アクメ {n}", username=f"u{n % 40}") for n in range(250)]
-    await one.hold(*posts)
-    async with one.tasks(usd_a_day=10.0, requests=2) as tasks:
-        await one.turns(tasks["checking"])
-        assert one.asked() == 2
-        one.clock.move(minutes=15)
-        await one.turns(tasks["checking"])
-        assert one.asked() == 3
+async def test_our_own_share_of_requests_is_kept(light: Rig) -> None:
+    posts = [light.say(f"アクメ {n}", username=f"u{n % 40}") for n in range(250)]
+    await light.hold(*posts)
+    async with light.tasks(usd_a_day=10.0, requests=2) as tasks:
+        await light.turns(tasks["checking"])
+        assert light.asked() == 2
+        light.clock.move(minutes=15)
+        await light.turns(tasks["checking"])
+        assert light.asked() == 3
 
 
 async def test_an_edit_that_the_stream_did_not_bring_becomes_a_revision(one: Rig) -> None:
@@ -193,13 +183,13 @@ async def test_an_edit_that_the_stream_did_not_bring_becomes_a_revision(one: Rig
     assert await one.posts() == {post_id}
 
 
-async def test_the_other_spelling_is_found_out(store: Store, tmp_path: Path) -> None:
-    async with rig(store, tmp_path, spelling="post", strict_fields=True) as one:
-        gone = one.say("Acme broke")
-        await one.hold(gone)
-        one.world.remove(gone.id)
-        async with one.tasks() as tasks:
-            await one.turns(tasks["checking"])
-            one.clock.move(seconds=61)
-            await one.turns(tasks["checking"])
-        assert await one.posts() == set()
+async def test_the_other_spelling_is_found_out(light: Rig) -> None:
+    light.x.options.spelling, light.x.options.strict_fields = "post", True
+    gone = light.say("Acme broke")
+    await light.hold(gone)
+    light.world.remove(gone.id)
+    async with light.tasks() as tasks:
+        await light.turns(tasks["checking"])
+        light.clock.move(seconds=61)
+        await light.turns(tasks["checking"])
+    assert await light.posts() == set()
