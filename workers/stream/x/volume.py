@@ -37,16 +37,21 @@ class Volume:
     def rate(self, now: float) -> float:
         """Posts a second that the stream usually gives."""
         self._fade(now)
-        watched = now - self._since
-        covered = self._memory * (1.0 - math.exp(-watched / self._memory))
-        return self._weight / max(covered, 1e-9) if watched > 0 else 0.0
+        covered = self._covered(now, self._memory)
+        return self._weight / covered if covered > 0 else 0.0
 
     def fell(self, now: float) -> bool:
         """Whether lately there were so many fewer posts than usual that it is no chance."""
-        expected = self.rate(now) * self._short
-        if expected < _EXPECTED or now - self._since < 2 * self._short:
+        self._fade(now)
+        if now - self._since < 2 * self._short:
             return False
-        return self._lately < min(_FELL_TO * expected, expected - _DEVIATIONS * math.sqrt(expected))
+        # What was before: what the stream gives lately must not make itself look usual.
+        before = self._covered(now, self._memory) - self._covered(now, self._short)
+        expected = max(0.0, self._weight - self._lately) / before * self._short
+        if expected < _EXPECTED:
+            return False
+        # A count that fades exponentially varies by half of what a plain one does.
+        return self._lately < min(_FELL_TO * expected, expected - _DEVIATIONS * math.sqrt(expected / 2))
 
     def suspicious_since(self, now: float, at_least: float) -> float | None:
         """When the last post came, if the silence since then is no chance; asked again, it waits for the next post."""
@@ -58,6 +63,10 @@ class Volume:
             return None
         last, self._last = self._last, None
         return last
+
+    def _covered(self, now: float, memory: float) -> float:
+        """How many seconds a count that fades so fast stands for."""
+        return memory * (1.0 - math.exp((self._since - now) / memory))
 
     def _fade(self, now: float) -> None:
         self._weight *= math.exp((self._at - now) / self._memory)
