@@ -12,7 +12,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from schemas.mention import rfc3339
-from workers.console.words import WORDS, Language, label
+from workers.console.said import said
+from workers.console.words import WORDS, Language, event_label, label
 
 _FOLDER: Final = Path(__file__).parent / "templates"
 _STYLE: Final = Markup((_FOLDER / "style.css").read_text("utf-8"))  # noqa: S704  our own file
@@ -45,7 +46,8 @@ def render(template: str, language: Language, *, other_language: str | None = No
         style=_STYLE,
         other_language=other_language,
         label=lambda name: label(language, name),
-        event_label=lambda name: _event_label(language, name),
+        event_label=lambda name: event_label(language, name),
+        said=lambda text: said(text, language),
         number=lambda count: f"{count:,}",
         machine_moment=lambda at: rfc3339(datetime.fromtimestamp(at / 1000, UTC)),
         **values,
@@ -72,9 +74,3 @@ def lease_label(lease: str, language: Language) -> str:
     if language == "ja":
         return f"{count}{'分' if unit == 'm' else '時間'}"
     return f"{count} {'minutes' if unit == 'm' else 'hour' if count == '1' else 'hours'}"
-
-
-def _event_label(language: Language, name: str) -> str:
-    """An event's; some have the name of a status, which reads differently."""
-    own = label(language, f"{name}_event")
-    return own if own != f"{name} event" else label(language, name)

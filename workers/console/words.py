@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, Literal
 
+from config.words import INFLUENCES, KINDS, SEVERITIES, STATUSES
+
 Language = Literal["en", "ja"]
 
 _EN: Final[dict[str, str]] = {
@@ -28,6 +30,8 @@ _EN: Final[dict[str, str]] = {
     "change_name": "Not you?",
     "acknowledge": "I have it",
     "acknowledge_over": "I take it over",
+    "acknowledge_again": "I need more time",
+    "burst": "burst over the whole brand",
     "hold": "For how long",
     "hold_default": "as the route says",
     "resolve": "It is over",
@@ -118,6 +122,8 @@ _JA: Final[dict[str, str]] = {
     "change_name": "別の方ですか？",
     "acknowledge": "引き受ける",
     "acknowledge_over": "引き継ぐ",
+    "acknowledge_again": "対応を延長する",
+    "burst": "ブランド全体の炎上",
     "hold": "対応する時間",
     "hold_default": "経路の設定どおり",
     "resolve": "解決した",
@@ -186,69 +192,43 @@ _JA: Final[dict[str, str]] = {
 
 WORDS: Final[Mapping[Language, Mapping[str, str]]] = MappingProxyType({"en": _EN, "ja": _JA})
 
-LABELS: Final[Mapping[Language, Mapping[str, str]]] = {
+_EVENTS: Final[Mapping[Language, Mapping[str, str]]] = {
     "en": {
-        "firing": "open",
-        "acknowledged": "taken",
-        "burst": "burst over the whole brand",
         "opened": "opened",
-        "escalated": "escalated",
-        "severity_rose": "severity rose",
         "reopened": "open again",
-        "acknowledged_event": "taken",
+        "acknowledged": "taken",
         "unacknowledged": "no longer taken",
-        "merged_event": "merged",
+        "merged": "merged",
         "notified": "told",
         "fell_back": "fallback told",
-        "receiver_gone": "receiver gone",
         "noted": "note",
         "not_relevant": "not about us",
     },
     "ja": {
-        "complaint": "苦情",
-        "question": "質問",
-        "praise": "称賛",
-        "neutral": "中立",
-        "promotion": "宣伝",
-        "irrelevant": "無関係",
-        "none": "なし",
-        "low": "低",
-        "medium": "中",
-        "high": "高",
-        "critical": "重大",
-        "notable": "注目",
-        "influencer": "影響力大",
-        "watchlist": "ウォッチリスト",
-        "firing": "未対応",
-        "acknowledged": "対応中",
-        "resolved": "解決",
-        "merged": "統合",
-        "burst": "ブランド全体の炎上",
         "opened": "発生",
         "severity_rose": "深刻度上昇",
         "reopened": "再開",
-        "acknowledged_event": "引き受け",
+        "acknowledged": "引き受け",
         "unacknowledged": "引き受け終了",
-        "resolved_event": "解決",
-        "merged_event": "統合",
+        "resolved": "解決",
+        "merged": "統合",
         "unmerged": "統合解除",
+        "flared": "再燃",
         "notified": "通知",
         "fell_back": "代替先に通知",
         "receiver_gone": "通知先なし",
         "assigned": "担当",
         "noted": "メモ",
-        "not_relevant": "無関係",
-        "escalated": "エスカレーション",
-        "escalation_started": "エスカレーション開始",
-        "escalation_ended": "エスカレーション終了",
-        "escalation_step": "エスカレーション",
-        "escalation_repeated": "エスカレーション繰り返し",
-        "flared": "再燃",
+        "not_relevant": "自社と無関係",
         "post_marked": "投稿の判定変更",
         "post_removed": "投稿の削除",
+        "escalation_started": "エスカレーション開始",
+        "escalation_step": "エスカレーション",
+        "escalated": "エスカレーション",
+        "escalation_repeated": "エスカレーション繰り返し",
+        "escalation_ended": "エスカレーション終了",
         "muted": "通知停止",
         "unmuted": "通知再開",
-        "reminded": "リマインダー",
     },
 }
 
@@ -257,8 +237,16 @@ _ACCEPTED = re.compile(r"\s*([A-Za-z]{1,8})(?:-[A-Za-z0-9-]+)?\s*(?:;\s*q=([0-9.
 
 
 def label(language: Language, name: str) -> str:
-    """A name of ours (a kind, a severity, an event) as people read it; one that has no label as it is."""
-    return LABELS[language].get(name, name.replace("_", " "))
+    """A name of ours (a kind, a severity, a state, an influence) as people read it."""
+    for words in (KINDS, SEVERITIES, STATUSES, INFLUENCES):
+        if name in words[language]:
+            return words[language][name]
+    return name
+
+
+def event_label(language: Language, name: str) -> str:
+    """What happened, as people read it; an event that has no words yet as it is called."""
+    return _EVENTS[language].get(name, name.replace("_", " "))
 
 
 def accepted(header: str) -> Language | None:

@@ -7,6 +7,7 @@ import pytest
 
 from workers.console import rendering
 from workers.console.acts import ACTS
+from workers.console.said import said
 from workers.console.words import WORDS, accepted
 
 
@@ -21,6 +22,26 @@ def test_every_word_that_a_template_names_is_there_and_every_act_has_its_own() -
     templates = "".join(path.read_text("utf-8") for path in Path(rendering.__file__).parent.glob("templates/*.html"))
     named = set(re.findall(r"words\.(\w+)", templates)) | {f"done_{act}" for act in ACTS}
     assert named <= WORDS["en"].keys()
+
+
+@pytest.mark.parametrize(
+    ("text", "japanese"),
+    [
+        ("complaint, severity high", "苦情、深刻度 高"),
+        ("complaint, severity high, influence influencer", "苦情、深刻度 高、影響力: インフルエンサー"),
+        ("low → high: complaint, severity high", "低 → 高（苦情、深刻度 高）"),
+        ("desk: first", "desk（新規）"),
+        ("to Ken", "Kenさんへ"),
+        ("to Ken: 夜勤", "Kenさんへ: 夜勤"),
+        ("by the incident's link", "リンクから"),
+        ("the acknowledgement by 佐藤 ran out", "佐藤さんの対応時間が過ぎました"),
+        ("night: to pager", "night: pagerへ"),
+        ("お客様に電話した\n留守だった", "お客様に電話した\n留守だった"),
+    ],
+)
+def test_our_own_sentences_in_japanese(text: str, japanese: str) -> None:
+    assert said(text, "ja") == japanese
+    assert said(text, "en") == text
 
 
 @pytest.mark.parametrize(
