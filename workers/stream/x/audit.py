@@ -60,6 +60,7 @@ class Audit:
         self._searcher, self._reception, self._connected_since = searcher, reception, connected_since
         self._on_loss, self._clock, self._pace, self._concerns = on_loss, clock, pace, concerns
         self._good_until: int | None = None
+        self._looked_until = 0
 
     async def run(self) -> None:
         """Look from time to time, and soon when the volume falls; for ever."""
@@ -79,6 +80,7 @@ class Audit:
         span = self._span()
         if span is None:
             return
+        self._looked_until = span.end
         search = self._searcher.begin(span, Allowance(_LOOK_POSTS, self._pace.audit), late=False, patient=False)
         await self._searcher.look(search, span.start, span.end / 1000)
         connected = self._connected_since()
@@ -112,6 +114,8 @@ class Audit:
         start = max(start, connected + round(2000 * self._pace.overlap))
         midnight = end // 86_400_000 * 86_400_000
         start = max(start, midnight + round(1000 * self._pace.overlap))
+        # What a look has found is no longer missing: the next one must not take it for delivered.
+        start = max(start, self._looked_until + round(1000 * self._pace.overlap))
         if start >= end or utc_day(now) != utc_day(datetime.fromtimestamp(end / 1000, UTC)):
             return None
         return Gap(start, end)

@@ -19,12 +19,13 @@ def test_a_few_posts_that_only_search_sees_are_no_loss(missing: int, found: int,
 
 
 async def test_half_the_volume_is_noticed_and_the_rest_found(tmp_path: Path) -> None:
-    async with rig(tmp_path) as x:
+    async with rig(tmp_path, speed=80.0) as x:
+        x.pace = scaled(80.0)
         ops = Ops()
         x.start(x.source(tell_ops=ops.tell))
         await x.connected()
-        talk = asyncio.create_task(x.talk(40.0))
-        await asyncio.sleep(8.0)
+        talk = asyncio.create_task(x.talk(80.0))
+        await asyncio.sleep(4.0)
         assert "x_posts_missing" not in ops.raised()
         x.world.order(Fault.HALF_VOLUME)
         await x.until(lambda: "x_posts_missing" in ops.raised())
