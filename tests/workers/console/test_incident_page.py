@@ -33,7 +33,7 @@ async def test_one_tap_and_the_incident_is_taken_by_name(store: Store) -> None:
         done = await browser.tap(await browser.get(rig.link(incident)), "resolve", text="返金した")
         assert (await rig.state(incident)).status == "resolved"
         assert (await rig.timeline(incident))[-1] == ("resolved", "Yuki 佐藤", "返金した")
-        assert "Marked as over." in done.text
+        assert "Resolved." in done.text
 
 
 async def test_what_only_looks_changes_nothing(store: Store) -> None:
@@ -110,7 +110,7 @@ async def test_not_about_us_closes_it_and_teaches(store: Store) -> None:
     async with rig.browser() as browser:
         done = await browser.tap(await browser.get(rig.link(incident)), "not_relevant", text="大会の名前")
         done = await browser.tap(done, "not_relevant", name="Mika")
-        assert "Marked as not about the brand." in done.text
+        assert "Marked as not relevant." in done.text
     assert (await rig.state(incident)).status == "resolved"
     lessons = await rig.scene.rows("SELECT kind, taught_by FROM lessons")
     assert [(row.kind, row.taught_by) for row in lessons] == [("irrelevant", "Mika")]
@@ -217,11 +217,11 @@ async def test_a_merged_one_leads_to_its_burst(store: Store) -> None:
     ("asked", "header", "route", "shown"),
     [
         ("", "ja,en;q=0.8", "en", "引き受ける"),
-        ("", "fr,en;q=0.5,ja;q=0.4", "ja", "I have it"),
+        ("", "fr,en;q=0.5,ja;q=0.4", "ja", "Acknowledge"),
         ("", "fr", "ja", "引き受ける"),
-        ("", "", "en", "I have it"),
+        ("", "", "en", "Acknowledge"),
         ("&lang=ja", "en", "en", "引き受ける"),
-        ("&lang=xx", "en", "ja", "I have it"),
+        ("&lang=xx", "en", "ja", "Acknowledge"),
     ],
 )
 async def test_the_language(store: Store, asked: str, header: str, route: str, shown: str) -> None:
