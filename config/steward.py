@@ -25,8 +25,9 @@ class StewardSettings(Strict):
     which X bills once a day; `auto`: jobs, and look-ups where X gives the account none; `off`: not at all."""
     jobs_every: PositiveDuration = Field(default=timedelta(hours=12), examples=["12h"])
     """How often a compliance job asks about all posts that are held."""
-    first_day_every: PositiveDuration = Field(default=timedelta(hours=6), examples=["6h"])
-    """How often posts of the last day are looked up. With jobs too, as far as it costs nothing: edits are found so."""
+    first_day_every: PositiveDuration = Field(default=timedelta(hours=1), examples=["1h"])
+    """How often posts of the last day are looked up: on the day that they came it costs nothing. With jobs too, as far
+    as that goes: edits are found so."""
     first_week_every: PositiveDuration = Field(default=timedelta(days=1), examples=["1d"])
     """How often posts of the last week are looked up, without jobs."""
     later_every: PositiveDuration = Field(default=timedelta(days=3), examples=["3d"])

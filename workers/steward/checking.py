@@ -109,7 +109,7 @@ class Checking:
         sweep = page.sweep
         if covered < len(page.posts):
             if covered:
-                sweep = msgspec.structs.replace(sweep, after=page.posts[covered - 1].id)
+                sweep = msgspec.structs.replace(sweep, after=page.posts[covered - 1].id, found=True)
         else:
             sweep = moved_on(sweep, page.brands, [post.id for post in page.posts], PAGE)
         async with self._store.write() as connection:

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from workers.incidents.decide import milliseconds
 from workers.incidents.model import Millis
-from workers.store import baseline_tables, ops_tables, silence_tables, steward_tables, teaching_tables  # noqa: F401  adds its tables to the same metadata
+from workers.store import message_tables, ops_tables, silence_tables, teaching_tables  # noqa: F401  adds its tables to the same metadata
 from workers.store.bulk import Rows
 from workers.store.sql import text
 from workers.store.tables import metadata

@@ -16,6 +16,7 @@ from workers.incidents.model import Millis
 _SETTLED: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
 _WEEK: Final = timedelta(days=7)
+_NOTHING: Final = timedelta(minutes=10)  # ours: how soon it is tried again where there was nothing to look at
 
 
 class Band(NamedTuple):
@@ -36,6 +37,8 @@ class Sweep(msgspec.Struct, kw_only=True):
     highest: str = ""
     brand: str = ""
     after: str = ""
+    found: bool = False
+    """Whether there was any post."""
     done: bool = True
 
 
@@ -50,7 +53,8 @@ def bands(settings: StewardSettings) -> list[Band]:
 
 def begun(band: Band, sweep: Sweep, now: Millis) -> Sweep:
     """The sweep that is to go on: the same one, or a new one where its time has come; a done one rests."""
-    if not sweep.done or now < sweep.started_at + milliseconds(band.every):
+    rest = band.every if sweep.found else min(band.every, _NOTHING)
+    if not sweep.done or now < sweep.started_at + milliseconds(rest):
         return sweep
     oldest = "" if band.older is None else first_id(now - milliseconds(band.older))
     return Sweep(
@@ -64,17 +68,14 @@ def begun(band: Band, sweep: Sweep, now: Millis) -> Sweep:
 
 def moved_on(sweep: Sweep, brands: Sequence[str], page: Sequence[str], full: int) -> Sweep:
     """The sweep after a page of the brand it was at: within the brand, at the next one, or done."""
+    if page:
+        sweep = msgspec.structs.replace(sweep, found=True)
     if len(page) >= full:
         return msgspec.structs.replace(sweep, after=page[-1])
     following = [brand for brand in sorted(brands) if brand > sweep.brand]
     if following:
         return msgspec.structs.replace(sweep, brand=following[0], after=sweep.lowest)
     return msgspec.structs.replace(sweep, done=True)
-
-
-def rests_until(band: Band, sweep: Sweep, now: Millis) -> Millis:
-    """When there is something to do in this band."""
-    return sweep.started_at + milliseconds(band.every) if sweep.done else now
 
 
 def first_id(moment: Millis) -> str:

@@ -123,9 +123,12 @@ def test_a_sweep_goes_over_the_brands_in_turn_and_rests_until_its_time() -> None
     assert (sweep.brand, sweep.after) == ("beta", sweep.lowest)
     sweep = moved_on(sweep, brands, (), 2)
     assert sweep.done
-    assert begun(first_day, sweep, NOW + 6 * HOUR - 1) == sweep
-    again = begun(first_day, sweep, NOW + 6 * HOUR)
-    assert (again.done, again.brand, again.started_at) == (False, "", NOW + 6 * HOUR)
+    assert begun(first_day, sweep, NOW + HOUR - 1) == sweep
+    again = begun(first_day, sweep, NOW + HOUR)
+    assert (again.done, again.brand, again.started_at) == (False, "", NOW + HOUR)
+    nothing = moved_on(moved_on(begun(later, Sweep(), NOW), [], (), 2), [], (), 2)
+    assert nothing.done
+    assert not begun(later, nothing, NOW + HOUR // 6).done
 
 
 def test_a_post_changes_to_the_next_band_with_its_age() -> None:
