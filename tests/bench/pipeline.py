@@ -112,8 +112,8 @@ class Pipeline:
     def _start(self, name: str, *arguments: str, stdin: int | bytes = subprocess.DEVNULL) -> Process:
         port = free_port() if name != "run" else self.port
         process = Process(
-            arguments, folder=self.folder, settings=self.settings | {"HIKESHI_METRICS__PORT": str(port), "HIKESHI_CONSOLE__PORT": "0"},
-            command=self._command, name=name, stdin=stdin,
+            arguments, folder=self.folder, command=self._command, name=name, stdin=stdin,
+            settings=self.settings | {"HIKESHI_METRICS__PORT": str(port), "HIKESHI_CONSOLE__PORT": "0"},
         )  # fmt: skip
         process.port = port  # type: ignore[attr-defined]
         self._stack.callback(process.kill)
@@ -134,6 +134,9 @@ class Pipeline:
     def stored(self) -> int:
         """Marks stored, by the dispatcher's own count."""
         process = self.processes.get("dispatcher") or self.processes["run"]
+        for name, other in self.processes.items():
+            if other.returncode:
+                raise RuntimeError(f"{name} has ended with {other.returncode}: {other.stderr[-2000:]}")
         metrics = _get(process, "/metrics") or ""
         found = [row for row in metrics.splitlines() if row.startswith("hikeshi_marks_stored_total ")]
         return int(float(found[0].split()[1])) if found else 0

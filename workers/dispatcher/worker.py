@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
 from random import Random
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 import aiohttp
 
@@ -22,9 +22,10 @@ from schemas.errors import (
 )
 from schemas.mention import record_key
 from schemas.topics import MARKS, MENTIONS, mark_partition, mention_partition
-from workers.dispatcher.batch import Entry, ends, read_batch
+from workers.dispatcher.batch import Batch, Entry, ends, reading
 from workers.dispatcher.channels import open_channel
 from workers.dispatcher.delivery import Delivery
+from workers.dispatcher.messages import StoredBook
 from workers.dispatcher.timers import Timers
 from workers.incidents.change import to_millis
 from workers.incidents.ingest import Context, Outcome, context, ingest
@@ -54,6 +55,16 @@ _RETRY_BASE_SECONDS, _RETRY_CAP_SECONDS = 0.1, 5.0
 
 class _Stopped(Exception):  # noqa: N818  no fault: a sign within this file
     """A stop was asked for while a dependency was away."""
+
+
+class _Storing(NamedTuple):
+    """A batch that is being stored: its marks, the offsets it moves, and the transaction under way."""
+
+    around: Context
+    entries: Sequence[Entry]
+    swaps: Mapping[int, tuple[int | None, int]]
+    generation: int
+    task: asyncio.Task[Outcome]
 
 
 class DispatcherWorker:
@@ -94,6 +105,7 @@ class DispatcherWorker:
         self._look_again_at = 0.0
         self._traces_left = True
         self._erase_at = 0.0
+        self._storing: _Storing | None = None
         self._stopping = asyncio.Event()
         self._delivery: Delivery | None = None
 
@@ -137,7 +149,9 @@ class DispatcherWorker:
         delivery = Delivery(
             self._store,
             self._files,
-            lambda receiver: open_channel(receiver, client, self._clock),
+            lambda receiver: open_channel(
+                receiver, client, self._clock, lambda: self._files.templates, StoredBook(self._store, receiver.name)
+            ),
             self._clock,
             self.health,
             self._owner,
@@ -157,9 +171,13 @@ class DispatcherWorker:
             self.health.started()
             while not self._stopping.is_set():
                 await self._turn(consumer)
+            await self._finish(consumer)
         except _Stopped:
             pass  # what was not stored comes again
         finally:
+            if self._storing is not None:  # we failed elsewhere: it ends as it ends, and the store knows how
+                await asyncio.gather(self._storing.task, return_exceptions=True)
+                self._storing = None
             self.health.probe = None
             self._blocked_wait.close()
             self._settled.set()
@@ -171,29 +189,50 @@ class DispatcherWorker:
         return await self._log.consumer(MARKS, self.name, on_assigned=self._on_assigned, on_revoked=self._on_revoked)
 
     async def _turn(self, consumer: Consumer) -> None:
-        """One poll, and what comes of it."""
+        """One poll, read while the batch before is being stored, and then stored itself."""
         if self._blocked and self._clock.monotonic() >= self._look_again_at:
             consumer.resume(set(self._blocked))
             self._blocked.clear()
             self._blocked_wait.close()
         if self._unplaced:
+            await self._finish(consumer)
             await self._place(consumer)
         await self._commit(consumer)
         await self._erase_traces()
+        generation = self._generation
         try:
-            found = await self._available("kafka", lambda: consumer.poll(MAX_RECORDS, POLL_SECONDS))
+            found = await self._poll(consumer)
         except CorruptRecordError as damage:
+            await self._finish(consumer)
             await self._pass_damage(consumer, damage)
             return
-        # What was fetched before its partition was placed may begin anywhere.
-        batch = {p: records for p, records in found.items() if records and p in self._expected}
-        if not batch:
-            return
-        self._settled.clear()
+        around = context(self._store.dialect, self._files.policy, self._files.brands, to_millis(self._clock.now()))
+        batch = await self._read(found, around)
+        await self._finish(consumer)
+        if generation == self._generation:  # else they were taken away, and come again to their new owner
+            await self._begin(consumer, around, batch)
+
+    async def _poll(self, consumer: Consumer) -> Mapping[int, Sequence[Record]]:
+        """What comes next. A batch that is stored meanwhile is not kept waiting for it."""
+        polling = asyncio.create_task(
+            self._available("kafka", lambda: consumer.poll(MAX_RECORDS, POLL_SECONDS)), name="dispatcher-poll"
+        )
         try:
-            await self._store_batch(consumer, batch)
+            if self._storing is not None:
+                task = self._storing.task
+                await asyncio.wait({polling, task}, return_when=asyncio.FIRST_COMPLETED)
+                # One that failed may need to poll itself, and is seen to after this poll.
+                if not polling.done() and not task.cancelled() and task.exception() is None:
+                    await self._finish(consumer)
+            return await polling
         finally:
-            self._settled.set()
+            polling.cancel()
+
+    async def _read(self, found: Mapping[int, Sequence[Record]], around: Context) -> Batch:
+        batch = Batch([], {})
+        for _ in reading(found, around.rules, self._clock.now(), batch):
+            await asyncio.sleep(0)
+        return batch
 
     async def _erase_traces(self) -> None:
         """What was removed may still lie in the write-ahead log: also what a process that was killed left there."""
@@ -201,36 +240,55 @@ class DispatcherWorker:
             self._erase_at = self._clock.monotonic() + ERASE_SECONDS
             self._traces_left = not await self._available("store", self._store.erase_traces)
 
-    async def _store_batch(self, consumer: Consumer, found: Mapping[int, Sequence[Record]]) -> None:
-        generation = self._generation
-        around = context(self._store.dialect, self._files.policy, self._files.brands, to_millis(self._clock.now()))
-        batch = read_batch(found, around.rules, self._clock.now())
+    async def _begin(self, consumer: Consumer, around: Context, batch: Batch) -> None:
+        """Start to store a batch. What follows from it is for `_finish`."""
         for partition, (offset, why) in batch.newer.items():
-            self._block(consumer, partition, offset, why)
-        entries, stop = await self._put_bad_aside(batch.entries)
-        if entries and generation == self._generation:  # else they were taken away, and come again to their new owner
-            await self._store_entries(consumer, around, entries, generation)
+            if partition in self._expected:
+                self._block(consumer, partition, offset, why)
+        # What was fetched before its partition was placed may begin anywhere.
+        mine = [entry for entry in batch.entries if entry.record.partition in self._expected]
+        if not mine:
+            return
+        self._settled.clear()
+        generation = self._generation
+        try:
+            entries, stop = await self._put_bad_aside(mine)
+        except BaseException:
+            self._settled.set()
+            raise
+        if entries and generation == self._generation:
+            swaps = {p: (self._expected[p], end) for p, end in ends(entries).items()}
+            task = asyncio.create_task(self._transaction(around, swaps, entries), name="dispatcher-store")
+            self._storing = _Storing(around, entries, swaps, generation, task)
+        if self._storing is None or stop is not None:
+            await self._finish(consumer)
         if stop is not None:
             raise stop
 
-    async def _store_entries(
-        self, consumer: Consumer, around: Context, entries: Sequence[Entry], generation: int
-    ) -> None:
-        following = ends(entries)
-        swaps = {p: (self._expected[p], end) for p, end in following.items()}
-        with metrics.STORE_SECONDS.time():
-            try:
-                outcome = await self._stored(consumer, lambda: self._transaction(around, swaps, entries))
-            except FencedError as error:
-                metrics.FENCED.labels(self.name).inc()
-                _log.warning("batch_fenced", error=str(error))
-                self._unplaced |= set(self._expected)  # read the truth again before anything else
-                self._expected.clear()
-                return
-            except RejectedError as error:
-                good = await self._without_poison(consumer, around, swaps, entries, str(error))
-                outcome = await self._stored(consumer, lambda: self._transaction(around, swaps, good))
+    async def _finish(self, consumer: Consumer) -> None:
+        """See the batch under way stored, or dropped where another owner has gone on; then all that follows from it."""
+        storing, self._storing = self._storing, None
+        try:
+            if storing is not None:
+                await self._conclude(consumer, storing)
+        finally:
+            self._settled.set()
+
+    async def _conclude(self, consumer: Consumer, storing: _Storing) -> None:
+        around, entries, swaps, generation, task = storing
+        try:
+            outcome = await self._stored(consumer, lambda: self._transaction(around, swaps, entries), task)
+        except FencedError as error:
+            metrics.FENCED.labels(self.name).inc()
+            _log.warning("batch_fenced", error=str(error))
+            self._unplaced |= set(self._expected)  # read the truth again before anything else
+            self._expected.clear()
+            return
+        except RejectedError as error:
+            good = await self._without_poison(consumer, around, swaps, entries, str(error))
+            outcome = await self._stored(consumer, lambda: self._transaction(around, swaps, good))
         if generation == self._generation:
+            following = {partition: end for partition, (_, end) in swaps.items()}
             self._expected.update(following)
             self._uncommitted.update(following)
         self._count(outcome, len(entries))
@@ -259,11 +317,12 @@ class DispatcherWorker:
     ) -> Outcome:
         arrivals = [entry.arrival for entry in entries if entry.arrival is not None]
         removals = [entry.removal for entry in entries if entry.removal is not None]
-        async with self._store.write() as connection:
-            outcome = await ingest(connection, around, MARKS.name, swaps, arrivals, removals)
-            if trial:
-                await connection.rollback()
-            return outcome
+        with metrics.STORE_SECONDS.time():
+            async with self._store.write() as connection:
+                outcome = await ingest(connection, around, MARKS.name, swaps, arrivals, removals)
+                if trial:
+                    await connection.rollback()
+                return outcome
 
     async def _without_poison(
         self,
@@ -391,12 +450,17 @@ class DispatcherWorker:
         except (FencedError, UnavailableError) as error:
             _log.info("commit_postponed", stage=self.name, error=str(error))
 
-    async def _stored(self, consumer: Consumer, call: Callable[[], Awaitable[_T]]) -> _T:
-        """The call's result, however long the store is away: we poll on, paused, so that we stay in the group."""
+    async def _stored(
+        self, consumer: Consumer, call: Callable[[], Awaitable[_T]], under_way: Awaitable[_T] | None = None
+    ) -> _T:
+        """The call's result, however long the store is away: we poll on, paused, so that we stay in the group.
+
+        `under_way`: the first try, which has begun.
+        """
         attempt = 0
         while True:
             try:
-                return await call()
+                return await (call() if under_way is None or attempt else under_way)
             except UnavailableError as error:
                 _log.warning("store_unavailable", stage=self.name, error=str(error))
             with self.health.waiting("store"):

@@ -26,8 +26,8 @@ from workers.log.kafka_fetch import FETCH_WAIT_MS, Fetch
 from workers.log.kafka_producer import KafkaProducer
 from workers.log.kafka_topics import KafkaTopics
 
-# Ours: memory of what is fetched ahead is partitions × this (12 MiB by the catalogue). A larger record comes alone.
-PARTITION_FETCH_BYTES = 1024 * 1024
+# Ours: memory of what is fetched ahead is partitions × this (24 MiB by the catalogue). A larger record comes alone.
+PARTITION_FETCH_BYTES = 2 * 1024 * 1024
 READ_RECORDS = 2_000  # ours: a batch of `read`
 
 
