@@ -12,6 +12,7 @@ from schemas.mention import Author
 NOTABLE: Final = 1.0
 INFLUENCER: Final = 2.0
 _FOLLOWERS_AT_ZERO_LOG10: Final = 3.0
+FEWEST_FOLLOWERS: Final = 1_000  # with fewer, only an echo or a watch-list makes anybody weigh
 _FOLLOWERS_CAP_POINTS: Final = 4.0
 
 _OFFICIAL: Final = frozenset({"business", "government"})
@@ -63,7 +64,7 @@ def weigh(
     """
     followers = max(author.followers or 0, 0) if author is not None else 0
     echo = _echo(metrics, followers) if metrics else None
-    if author is None or (followers < 10**_FOLLOWERS_AT_ZERO_LOG10 and echo is None and not watched):
+    if author is None or (followers < FEWEST_FOLLOWERS and echo is None and not watched):
         return NOBODY
     reach = min(max(math.log10(max(followers, 1)) - _FOLLOWERS_AT_ZERO_LOG10, 0.0), _FOLLOWERS_CAP_POINTS)
     found = (_verified(author), _age(author, at), _ratio(author), _activity(author), _listed(author), echo)

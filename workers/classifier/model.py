@@ -48,6 +48,7 @@ class Post(msgspec.Struct, frozen=True):
     urls: list[str] = []
     metrics: dict[str, Any] = {}
     retweet_of: str | None = None
+    id: str | None = None
 
     @property
     def echo(self) -> dict[str, Any] | None:

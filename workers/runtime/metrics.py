@@ -63,6 +63,17 @@ CLASSIFY_SECONDS: Final = Histogram(
     "hikeshi_classify_seconds", "Time to classify one batch, in its thread.", buckets=_LATENCY_BUCKETS
 )
 
+PROMOTIONS: Final = Counter(
+    "hikeshi_promotions", "Posts kept out of alerts as promotion, by what told it (words, form, wave).", ["by"]
+)
+WAVE_POSTS: Final = Counter(
+    "hikeshi_wave_posts",
+    "Posts that near-identical ones came before within a day, by what became of them (kept_out, shown).",
+    ["outcome"],
+)
+LESSONS: Final = Gauge("hikeshi_lessons", "Lessons of users that the classifier goes by.")
+LESSONS_AGE: Final = Gauge("hikeshi_lessons_age_seconds", "Since the lessons were last looked for in the store.")
+
 # Dispatcher
 MARKS_STORED: Final = Counter("hikeshi_marks_stored", "Marks whose transaction was committed.")
 STORE_SECONDS: Final = Histogram(
