@@ -39,6 +39,9 @@ class Context(NamedTuple):
     answers: Sequence[AnswerEntry] = ()
 
 
+NO_CONTEXT: Final = Context()
+
+
 def is_for_people(kind: ChannelKind) -> bool:
     """Whether a channel is read by people. A webhook gets the contract's payload and nothing else."""
     return kind not in ("webhook", "console")

@@ -52,17 +52,22 @@ async def remember(
     key: str,
     made: Made,
     style: Style,
+    frozen_at: Millis,
     now: Millis,
     again_seconds: float | None,
 ) -> None:
-    """A message was made: put it down. One that hangs on the incident's own asks that this be brought up to date."""
+    """A message was made: put it down. One that hangs on the incident's own asks that this be brought up to date.
+
+    What has happened to the incident since its bytes were fixed, while nobody knew of the message, makes it due too.
+    """
     await connection.execute(
         text(
             "INSERT INTO messages (receiver, incident, slot, ref, posts, editable, sent_at, language, timezone, "
             "due_at, marks, failures) VALUES (:receiver, :incident, :slot, :ref, :posts, :editable, :now, :language, "
             ":timezone, :due, 0, 0) ON CONFLICT (receiver, incident, slot) DO UPDATE SET ref = excluded.ref, "
             "posts = excluded.posts, editable = excluded.editable, sent_at = excluded.sent_at, "
-            "due_at = excluded.due_at, marks = messages.marks + 1, failures = 0"
+            "due_at = CASE WHEN messages.due_at <= :now THEN messages.due_at ELSE excluded.due_at END, "
+            "marks = messages.marks + 1, failures = 0"
         ),
         {
             "receiver": receiver,
@@ -76,6 +81,21 @@ async def remember(
             "due": None if again_seconds is None else now + round(again_seconds * 1000),
         },
     )
+    if made.editable:
+        await connection.execute(
+            text(
+                "UPDATE messages SET due_at = :now, marks = marks + 1 WHERE receiver = :receiver "
+                "AND incident = :incident AND slot = :slot "
+                "AND EXISTS (SELECT 1 FROM incidents WHERE id = :incident AND updated_at > :frozen_at)"
+            ),
+            {
+                "receiver": receiver,
+                "incident": incident,
+                "slot": MAIN if made.main else key,
+                "now": now,
+                "frozen_at": frozen_at,
+            },
+        )
     if not made.main:
         await connection.execute(
             text(

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from workers.incidents import sent_messages
 from workers.incidents.model import Decision, Incident, Millis
 from workers.store.bulk import Rows
 from workers.store.sql import text
@@ -33,6 +34,7 @@ async def save_decisions(
     await _end(connection, dialect, "scheduled", cancelled)
     await release_bundles(connection, dialect, await _end(connection, dialect, "frozen", withdrawn))
     await _schedule(connection, dialect, decided, now)
+    await sent_messages.mark(connection, dialect, sent_messages.changed(decided), now)
 
 
 async def release_bundles(connection: AsyncConnection, dialect: str, carriers: Collection[str]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from workers.incidents import records
+from workers.incidents import records, sent_messages
 from workers.incidents.decide import resolve
 from workers.incidents.minutes import complaints_in, uncount
 from workers.incidents.model import KIND_WEIGHT, Decision, Event, Incident, Millis, Notify, burst_key
@@ -60,6 +60,7 @@ async def remove(
         await _thaw(connection, incident, decision, now)
         decided.append((incident, decision))
     await records.save(connection, dialect, decided, now)
+    await sent_messages.mark(connection, dialect, incidents, now)
     return [notify.due_at for _, decision in decided for notify in decision.notify]
 
 

@@ -11,10 +11,12 @@ from sqlalchemy import text
 
 from config.brands import Burst
 from config.routes import Policy, Receiver, Route, Throttle, Webhook
+from config.templates import built_in
 from tests.support.sink import Sink
 from tests.workers.incidents.scene import TOPIC
 from workers.dispatcher.channels import open_channel
 from workers.dispatcher.delivery import Delivery
+from workers.dispatcher.messages import StoredBook
 from workers.dispatcher.timers import Timers
 from workers.incidents import ingest
 from workers.incidents.change import to_millis
@@ -43,7 +45,7 @@ class FixedFiles:
     """Files that say what a test says."""
 
     def __init__(self, policy: Policy) -> None:
-        self.policy, self.brands = policy, ()
+        self.policy, self.brands, self.answers, self.templates = policy, (), (), built_in()
 
 
 class Rig:
@@ -99,7 +101,9 @@ class Rig:
             self.delivery = Delivery(
                 self.store,
                 self.files,  # type: ignore[arg-type]  # all that is asked of it
-                lambda receiver: open_channel(receiver, client, self.clock),
+                lambda receiver: open_channel(
+                    receiver, client, self.clock, lambda: self.files.templates, StoredBook(self.store, receiver.name)
+                ),
                 self.clock,
                 StageHealth("dispatcher", self.clock),
                 owner,
