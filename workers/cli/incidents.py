@@ -16,6 +16,7 @@ from workers.incidents import change
 from workers.incidents.change import to_millis
 from workers.incidents.model import Incident
 from workers.store import queries
+from workers.store.spread import COUNTS
 
 _COLUMNS = ("id", "opened_at", "brand", "scope", "kind", "severity", "status", "post_count", "author_count", "reasons")
 
@@ -201,6 +202,8 @@ def _print_incident(incident: dict[str, Any]) -> None:
             click.echo(f"  {name.replace('_', ' ')}: {incident[name]}")
     if incident["escalation"] and incident["escalation"]["next_at"]:
         click.echo(f"  escalation {incident['escalation']['name']}, next step at {incident['escalation']['next_at']}")
+    if incident["spread"]:
+        click.echo(f"  spread: {_spread(incident['spread'])}")
     for reason in incident["reasons"]:
         click.echo(f"  because {printable(reason)}")
     click.echo("posts:")
@@ -213,3 +216,11 @@ def _print_incident(incident: dict[str, Any]) -> None:
     for event in incident["timeline"]:
         click.echo(f"  {event['at']}  {event['event']}  by {printable(event['actor'])}: {printable(event['reason'])}")
     click.echo()
+
+
+def _spread(spread: dict[str, Any]) -> str:
+    """How far, and how fast it grows where X was asked."""
+    rates = spread.get("an_hour", {})
+    counts = (f"{spread[name]} {name}" + (f" ({rates[name]:+g} an hour)" if rates.get(name) else "") for name in COUNTS
+              if name in spread)  # fmt: skip
+    return ", ".join(counts) + (f", looked up {spread['looked_at']}" if "looked_at" in spread else "")

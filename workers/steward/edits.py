@@ -66,4 +66,4 @@ class Edits:
         )
         self.found += 1
         metrics.EDITS_FOUND.inc()
-        _log.info("edit_found", post=post_id, revision=revision_of(post), brands=[brand for brand, _ in newer])
+        _log.info("edit_found", id=post_id, revision=revision_of(post), brands=[brand for brand, _ in newer])

@@ -92,7 +92,7 @@ class Jobs:
         job = await self._compliance.create("hikeshi")
         self._told(True)
         await self._compliance.upload(job, ids)
-        _log.info("compliance_job_created", job=job.id, posts=len(ids))
+        _log.info("compliance_job_created", job=job.id, ids=len(ids))
         state = msgspec.structs.replace(state, job=job.id, download=job.download_url, created_at=now, asked=len(ids))
         await self._save(state)
         return _POLL_SECONDS
@@ -118,7 +118,7 @@ class Jobs:
         removed = await self._removals.confirmed(gone, looked=state.asked)
         outcome = "complete" if removed else "held"
         metrics.COMPLIANCE_JOBS.labels(outcome).inc()
-        _log.info("compliance_job_done", job=job.id, posts=state.asked, gone=len(gone), outcome=outcome)
+        _log.info("compliance_job_done", job=job.id, ids=state.asked, gone=len(gone), outcome=outcome)
         now = self._now()
         if not removed:
             following = JobState(next_at=now + _AGAIN_MS)

@@ -86,7 +86,7 @@ class Lookups:
         answer = read_answer(ids, found)
         metrics.POSTS_LOOKED_UP.inc(len(ids))
         if answer.unknown:
-            _log.info("lookup_left_out", posts=len(answer.unknown))
+            _log.info("lookup_left_out", count=len(answer.unknown))
         return answer
 
     def _wait_seconds(self) -> float:

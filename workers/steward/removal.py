@@ -53,7 +53,7 @@ class Removals:
         """X says for the first time that these are gone."""
         for post_id, reason in gone.items():
             if post_id not in self._suspects:
-                _log.info("post_missed", post=post_id, reason=reason)
+                _log.info("post_missed", id=post_id, reason=reason)
                 self._suspects[post_id] = self._now() + ASK_AGAIN_MS
 
     def forget(self, ids: Sequence[str]) -> None:
@@ -100,7 +100,7 @@ class Removals:
         self.traces_left = not await self._store.erase_traces()
         for reason, count in sorted(by_reason.items()):
             metrics.POSTS_REMOVED.labels(reason.split(" at X")[0]).inc(count)
-            _log.info("posts_removed", posts=count, reason=reason, rows=len(done.posts), dead_letters=done.letters)
+            _log.info("posts_removed", count=count, reason=reason, rows=len(done.posts), dead_letters=done.letters)
         return True
 
     async def erase_traces(self) -> None:
@@ -114,7 +114,7 @@ class Removals:
             self._suspects[post_id] = now + HELD_AGAIN_MS
         metrics.REMOVALS_HELD.set(proposed)
         if self._said is None:
-            _log.error("removals_held", posts=proposed, reason=why)
+            _log.error("removals_held", count=proposed, reason=why)
         self._said, self._ops_told = why, True
         english = (
             f"{why}. None was removed: it may be a fault at X. If they are gone indeed, set steward.removal_share to 1 "

@@ -101,7 +101,7 @@ class Watching:
             held = await which_held(connection, self._store.dialect, answer.gone)
         self._removals.suspect({post_id: why for post_id, why in answer.gone.items() if post_id in held})
         self.looks += len(rows)
-        _log.info("spread_looked_up", posts=len(rows), gone=len(answer.gone))
+        _log.info("spread_looked_up", looks=len(rows), gone=len(answer.gone))
 
     def _now(self) -> Millis:
         return to_millis(self._clock.now())
