@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from schemas.mark import KINDS, Verdict
-from workers.classifier import model
+from workers.classifier import judge
 from workers.classifier.model import Post
 
 COMPLAINS = "壊れた"
@@ -29,7 +29,7 @@ def _verdict(kind: str, severity: str) -> Verdict:
 
 
 if __name__ == "__main__":
-    model.load_classifier = OneWordClassifier  # type: ignore[assignment]  # before the command line imports it
+    judge.load_judge = OneWordClassifier  # type: ignore[assignment]  # before the command line imports it
     from workers.cli.main import main
 
     main()

@@ -43,6 +43,7 @@ class Judge:
         self._profiles = Profiles(())
         self._brands: Sequence[Brand] = ()
         self._lessons: Mapping[str, Lessons] = {}
+        self._taught_last: Sequence[Taught] = ()
         self._waves = Waves() if stream else None
         self._shares = TopicShares() if stream else None
 
@@ -52,8 +53,8 @@ class Judge:
             encoder = self._classifier.encoder
             self._profiles = Profiles(brands, encoder.vectors if encoder is not None else None)
             self._brands = brands
-        if taught is not None:
-            self._lessons = by_brand(taught)
+        if taught is not None and taught is not self._taught_last:
+            self._lessons, self._taught_last = by_brand(taught), taught
 
     def classify(self, posts: Sequence[Post]) -> list[Verdict]:
         """A verdict for each post, in order."""

@@ -14,6 +14,9 @@ from config.files import Files
 from schemas.errors import FencedError, StopError, UnavailableError
 from schemas.topics import MARKS, MENTIONS
 from workers.classifier.batch import Marked, Marker, mark_batch, without_too_large
+from workers.classifier.judge import Judge
+from workers.classifier.lessons import LessonReader
+from workers.incidents.teaching import Taught
 from workers.log.contract import Consumer, CorruptRecordError, Log, Record, RecordTooLargeError
 from workers.runtime import metrics
 from workers.runtime.clock import Clock
@@ -56,12 +59,15 @@ class ClassifierWorker:
         clock: Clock,
         health: StageHealth,
         dead_letters: DeadLetters,
+        lessons: LessonReader | None = None,
     ) -> None:
         self.health = health
         self.marks = 0
         """Marks that the log acknowledged since the start; for the summary."""
         self._log, self._classifier, self._files, self._clock = log, classifier, files, clock
         self._dead_letters = dead_letters
+        self._lessons = lessons
+        self._taught: Sequence[Taught] = ()
         self._jitter = Random().random  # noqa: S311 - spreads retries, guards nothing
         self._brands: Sequence[Brand] = ()
         self._own: dict[str, frozenset[str]] = {}
@@ -82,9 +88,13 @@ class ClassifierWorker:
         self._stopping = stopping
         self._uncommitted, self._blocked = {}, {}
         executor = ThreadPoolExecutor(1, thread_name_prefix="hikeshi-classifier")
+        watching: asyncio.Task[None] | None = None
         try:
             await self._available(self._dead_letters.open)
             self._partitions = await self._available(lambda: self._log.partitions(MARKS))
+            if self._lessons is not None:
+                await self._lessons.begin()
+                watching = asyncio.create_task(self._lessons.watch(), name="classifier-lessons")
             consumer = await self._available(self._join)
             try:
                 await self._work(consumer, executor)
@@ -95,6 +105,9 @@ class ClassifierWorker:
         except _Dropped:
             return  # told to stop while the log was away: what was not committed comes again
         finally:
+            if watching is not None:
+                watching.cancel()
+                await asyncio.gather(watching, return_exceptions=True)
             self._blocked_wait.close()
             executor.shutdown(wait=False, cancel_futures=True)
 
@@ -142,9 +155,7 @@ class ClassifierWorker:
         generation = self._generation
         records = [record for of_partition in found.values() for record in of_partition]
         ends = {partition: of_partition[-1].offset + 1 for partition, of_partition in found.items()}
-        if self._files.brands is not self._brands:
-            self._brands = self._files.brands
-            self._own = {brand.id: frozenset(brand.own) for brand in self._brands if brand.own}
+        await self._prepare(executor)
         with metrics.CLASSIFY_SECONDS.time():
             marked = await asyncio.get_running_loop().run_in_executor(
                 executor, mark_batch, self._classifier, records, self._own, self._partitions
@@ -155,6 +166,16 @@ class ClassifierWorker:
             self._block(consumer, marked.newer)
         publish = self._publish(consumer, marked, ends | marked.newer, generation)
         self._publishing = asyncio.create_task(publish, name="classifier-publish")
+
+    async def _prepare(self, executor: ThreadPoolExecutor) -> None:
+        """What there is to judge by may be newer than at the last batch: the brands, what users taught."""
+        brands, taught = self._files.brands, self._lessons.taught if self._lessons is not None else self._taught
+        if brands is self._brands and taught is self._taught:
+            return
+        self._own = {brand.id: frozenset(brand.own) for brand in brands if brand.own}
+        if isinstance(self._classifier, Judge):
+            await asyncio.get_running_loop().run_in_executor(executor, self._classifier.prepare, brands, taught)
+        self._brands, self._taught = brands, taught
 
     async def _publish(self, consumer: Consumer, marked: Marked, ends: dict[int, int], generation: int) -> None:
         """Marks, then dead letters, then offsets: nothing is passed over that the log has not acknowledged."""

@@ -13,11 +13,12 @@ from config.brands import load_brands
 from config.faults import suggestion
 from schemas.errors import ConfigurationError
 from schemas.mention import Author
-from workers.classifier.model import Classifier, Post, load_classifier
+from workers.classifier.judge import Judge
+from workers.classifier.model import Post, load_classifier
 from workers.cli.exit_status import FAILED
 from workers.cli.options import Options, common_options
 from workers.stream.decode import BadLineError, decode_line
-from workers.stream.mention import created_at
+from workers.stream.mention import created_at, metrics_of, urls_of
 from workers.stream.parse import parse_line
 from workers.x import fields
 
@@ -47,16 +48,18 @@ def command(options: Options, file: str, brand: str | None) -> int:
       echo '{"text": "充電器が燃えた。二度と買わない"}' | hikeshi classify
     """
     settings = options.settings()
+    judge = Judge(load_classifier())
     if brand is not None:
-        ids = [known.id for known in load_brands(settings.config / "brands.yaml")]
+        brands = load_brands(settings.config / "brands.yaml")
+        ids = [known.id for known in brands]
         if brand not in ids:
             raise ConfigurationError(f"--brand: no brand with the id `{brand}`; {suggestion(brand, ids)}")
-    classifier = load_classifier()
+        judge.prepare(brands)
     failed = 0
     with _opened(file) as stream:
         number = 0
         for lines in _batches(stream):
-            failed += _classify(classifier, lines, brand, number)
+            failed += _classify(judge, lines, brand, number)
             number += len(lines)
     return FAILED if failed else 0
 
@@ -81,10 +84,10 @@ def _batches(stream: BinaryIO) -> Iterator[list[bytes]]:
         yield [rest]
 
 
-def _classify(classifier: Classifier, lines: list[bytes], brand: str | None, before: int) -> int:
+def _classify(judge: Judge, lines: list[bytes], brand: str | None, before: int) -> int:
     """Write a verdict for each line; returns how many were not valid."""
     read = [_read(line, brand) for line in lines]
-    verdicts = iter(classifier.classify([item for item in read if isinstance(item, Post)]))
+    verdicts = iter(judge.classify([item for item in read if isinstance(item, Post)]))
     out = []
     for number, item in enumerate(read, before + 1):
         out.append(
@@ -119,6 +122,9 @@ def _read(line: bytes, brand: str | None) -> Post | _Invalid:
         author=post.author or _author(value),
         brand=brand,
         created_at=created_at(post),
+        urls=urls_of(post),
+        metrics=metrics_of(post),
+        retweet_of=post.reference_id("retweeted"),
     )
 
 

@@ -13,7 +13,8 @@ from config.files import Files
 from config.settings import Settings
 from schemas.mention import rfc3339
 from schemas.topics import MARKS, MENTIONS
-from workers.classifier.model import load_classifier
+from workers.classifier.judge import load_judge
+from workers.classifier.lessons import LessonReader
 from workers.classifier.worker import ClassifierWorker
 from workers.cli.house import House
 from workers.cli.source_choice import SourceName
@@ -91,8 +92,9 @@ class Pipeline:
             self.stages.append((self.stream, letters))
         if health := self._health.get("classifier"):
             letters = DeadLetters(log, MENTIONS, "classifier", clock)
-            classifier = await asyncio.to_thread(load_classifier)  # reads weights from the disk
-            self.classifier = ClassifierWorker(log, classifier, files, clock, health, letters)
+            judge = await asyncio.to_thread(load_judge)  # reads weights from the disk
+            lessons = LessonReader(house.store, clock)
+            self.classifier = ClassifierWorker(log, judge, files, clock, health, letters, lessons)
             self.stages.append((self.classifier, letters))
         if health := self._health.get("dispatcher"):
             letters = DeadLetters(log, MARKS, "dispatcher", clock)

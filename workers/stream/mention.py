@@ -36,11 +36,11 @@ def make_mention(post: Post, match: Match, *, source: str, received_at: str, rec
         retweet_of=retweet_of,
         quote_of=quote_of,
         root=post.identity_of(root) if root else post.id,
-        urls=_urls(entities) if "urls" in entities else [],
+        urls=urls_of(post),
         hashtags=_named(entities, "hashtags", "tag") or (_HASHTAG.findall(post.text) if not entities else []),
         handles=_handles(post.text, entities),
         keywords=match.keywords,
-        metrics=_metrics(post),
+        metrics=metrics_of(post),
         edit_ids=post.edit_ids if len(post.edit_ids) > 1 else [],
         recovered=recovered,
         sample=source == "sample",
@@ -55,7 +55,11 @@ def created_at(post: Post) -> str | None:
     return written
 
 
-def _urls(entities: dict[str, Any]) -> list[str]:
+def urls_of(post: Post) -> list[str]:
+    """What the post's links lead to."""
+    entities = post.entities
+    if "urls" not in entities:
+        return []
     found = (
         fields.text(url.get("expanded_url")) or fields.text(url.get("url"))
         for url in fields.mappings(entities.get("urls"))
@@ -85,6 +89,7 @@ def _unique(values: list[str]) -> list[str]:
     return list(first.values())
 
 
-def _metrics(post: Post) -> dict[str, int]:
+def metrics_of(post: Post) -> dict[str, int]:
+    """X's counts of answers to the post."""
     metrics = fields.mapping(post.fields.get("public_metrics"))
     return {name: number for name, value in metrics.items() if (number := fields.count(value)) is not None}
