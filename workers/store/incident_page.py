@@ -1,5 +1,6 @@
 """What the page of one incident shows: read in one go, with a bound on everything, whatever has piled up."""
 
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -7,6 +8,7 @@ from sqlalchemy import text
 
 from schemas.mark import INFLUENCES, SEVERITIES
 from workers.store.membership import belonging_to
+from workers.store.spread import spread_of
 from workers.store.store import Store
 
 # Ours: what a person scrolls through on a telephone. The counts tell of the rest.
@@ -105,7 +107,8 @@ async def incident_page(store: Store, incident_id: str) -> IncidentPage | None:
         row = found.first()
         if row is None:
             return None
-        condition, values = belonging_to(store.dialect, row.scope, row.id, row.brand, _spans.decode(row.spans))
+        spans = _spans.decode(row.spans)
+        condition, values = belonging_to(store.dialect, row.scope, row.id, row.brand, spans)
         posts = await connection.execute(
             text(
                 "SELECT id, kind, severity, influence, lang, created_at, body, COUNT(*) OVER () AS held FROM posts "
@@ -120,14 +123,13 @@ async def incident_page(store: Store, incident_id: str) -> IncidentPage | None:
             ),
             {"id": incident_id, "most": MOST_EVENTS},
         )
-        spread = await connection.execute(
-            text("SELECT retweets, quotes FROM spread WHERE brand = :brand AND root = :root"),
-            {"brand": row.brand, "root": row.key.split("/", 2)[2]},
+        spread = await spread_of(
+            connection, store.dialect, scope=row.scope, incident=row.id, brand=row.brand, key=row.key, spans=spans
         )
-        return _page(row, posts.all(), events.all(), spread.first())
+        return _page(row, posts.all(), events.all(), spread or {"retweets": 0, "quotes": 0})
 
 
-def _page(row: Any, posts: Any, events: Any, spread: Any) -> IncidentPage:
+def _page(row: Any, posts: Any, events: Any, spread: Mapping[str, Any]) -> IncidentPage:
     return IncidentPage(
         id=row.id,
         key=row.key,
@@ -150,8 +152,8 @@ def _page(row: Any, posts: Any, events: Any, spread: Any) -> IncidentPage:
         muted_until=row.muted_until,
         merged_into=row.merged_into,
         sample=bool(row.sample),
-        retweets=spread.retweets if spread else 0,
-        quotes=spread.quotes if spread else 0,
+        retweets=spread["retweets"],
+        quotes=spread["quotes"],
         posts=[_post(post) for post in posts],
         posts_held=posts[0].held if posts else 0,
         events=[PageEvent(event.at, event.event, event.actor, event.reason) for event in events],
