@@ -17,6 +17,7 @@ from workers.cli.exit_status import DONE, FAILED, MEND, REFUSED
 from workers.cli.house import check_prepared, enter_house, open_house, run_async
 from workers.cli.loading import load
 from workers.cli.options import Options, common_options
+from workers.cli.ordinary_words import ambiguous
 from workers.cli.sample_alert import sample_alert
 from workers.cli.source_choice import choose_source
 from workers.cli.x_check import look_at_x
@@ -50,8 +51,9 @@ class Found(NamedTuple):
 def command(options: Options, send: str | None) -> int:
     """Validate every file and reach every service: log, store, receivers, X. Changes nothing, sends nothing.
 
-    With a token of X it shows the rules that `brands.yaml` comes to and what they would cost by the last week's posts;
-    X bills one post for each rule that it counts.
+    With a token of X it shows the rules that `brands.yaml` comes to, has X try them (a dry run), and says what they
+    would cost by the last week's posts and which keyword is too broad; X bills one post for each rule that it counts.
+    A keyword that is an ordinary word, or found in some, is told without X.
 
     All faults are told at once, each as `file:line: field: fault; remedy`. Exit status 2 when something in the files
     or settings is wrong, 3 when X refuses the token or the rules, 1 when a service can't be reached, 0 when all is
@@ -96,6 +98,8 @@ def _told(faults: list[Fault], found: list[Found]) -> int:
 async def _look(settings: Settings, files: Files | None) -> list[Found]:
     looks: list[Awaitable[Found]] = [_log_and_store(settings)]
     if files is not None:
+        for warning in await asyncio.to_thread(ambiguous, files.brands):
+            click.echo(f"warning: brands.yaml: {warning}")
         looks.append(_source(settings, files))
         looks += [_receiver(receiver) for receiver in files.policy.receivers.values()]
     if settings.heartbeat.url is not None:

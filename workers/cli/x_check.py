@@ -1,14 +1,14 @@
 """What `hikeshi check` says of X: does it take the token and the rules, and what would they cost?"""
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from config.files import Files
 from config.settings import Settings
+from config.x_settings import XSettings
+from workers.cli.x_estimate import estimate
 from workers.stream.x.rules import compile_rules, difference
-from workers.x.api import Rule, XApi
+from workers.x.api import Rule, XApi, open_api
 from workers.x.failure import CallFailed, Failure
-
-_COUNTED_RULES: Final = 100  # ours: X bills each question for a count as one post
 
 
 class Told(NamedTuple):
@@ -25,29 +25,41 @@ async def look_at_x(settings: Settings, files: Files) -> Told:
     lines = [f"x rule {rule.tag}: {rule.value}" for rule in wanted]
     if x.bearer_token is None:
         return Told(lines)
-    if len(wanted) > x.rules:
+    if x.reading != "search" and len(wanted) > x.rules:
         return Told(lines, Failure("refused", f"{len(wanted)} rules are needed and the plan has {x.rules} (x.rules)"))
-    api = XApi(x.base_url, x.bearer_token.get_secret_value())
+    api = open_api(x)
     try:
-        change = difference(await api.rules(), wanted, x.rules)
-        if change.add:
-            await api.add_rules(change.add, dry_run=True)
-        lines = [
-            f"x rule {rule.tag}: {rule.value}{await _estimate(api, rule, x.post_usd) if place < _COUNTED_RULES else ''}"
-            for place, rule in enumerate(wanted)
-        ]
+        taken = await _taken(api, wanted, x)
+        lines = await estimate(api, wanted, files.brands, x)
     except CallFailed as error:
         return Told(lines, error.failure)
     finally:
         await api.close()
-    cap = f"cap: {x.daily_posts} posts a day" if x.daily_posts else "no daily cap: set HIKESHI_X__DAILY_POSTS"
-    return Told([*lines, f"x: token and {len(wanted)} of {x.rules} rules are taken; {cap}"])
+    return Told([*lines, f"x: token and {taken}; {_limits(x)}"])
 
 
-async def _estimate(api: XApi, rule: Rule, post_usd: float) -> str:
-    """By the last seven days."""
-    try:
-        a_day = await api.posts_a_day(rule.value)
-    except CallFailed as error:
-        return f"  (no estimate: {error.failure.detail})"
-    return f"  (some {a_day:.0f} posts a day, ${a_day * post_usd:.2f})"
+async def _taken(api: XApi, wanted: list[Rule], x: XSettings) -> str:
+    """Ask whether X takes the rules, by a dry run; a plan without a stream is asked for a search."""
+    if x.reading != "search":
+        try:
+            change = difference(await api.rules(), wanted, x.rules)
+        except CallFailed as error:
+            if error.failure.status != 403 or x.reading == "stream":
+                raise
+        else:
+            if change.add:
+                await api.add_rules(change.add, dry_run=True)
+            return f"{len(wanted)} of {x.rules} rules are taken"
+    # The smallest page: some posts are billed, each of which is wanted anyway.
+    await api.search({"query": wanted[0].value, "max_results": "10"})
+    return f"recent search are there ({len(wanted)} queries); the plan has no stream, so posts come a minute late"
+
+
+def _limits(x: XSettings) -> str:
+    named = {
+        "x.daily_posts": x.daily_posts, "x.daily_usd": x.daily_usd, "x.monthly_usd": x.monthly_usd,
+        "x.monthly_posts": x.monthly_posts,
+    }  # fmt: skip
+    told = ", ".join(f"{name} {most:,}" for name, most in named.items() if most is not None)
+    own = any(named[name] is not None for name in ("x.daily_posts", "x.daily_usd", "x.monthly_usd"))
+    return f"limits: {told}" if own else f"no limit of yours on what it costs: set HIKESHI_X__DAILY_POSTS ({told})"

@@ -80,6 +80,11 @@ def _values(brand: Brand, words_alone: bool) -> list[str]:
     return pairs + [_rule(group) for group in _packed(addressed + quoted)]
 
 
+def query_of(keyword: Keyword) -> str:
+    """What a keyword alone would ask of X, to count it."""
+    return _rule(_unique(_clauses(keyword)))
+
+
 def _clauses(keyword: Keyword) -> list[str]:
     """How a keyword may stand in a post: as itself, as a hashtag, as an account's name; in every width."""
     written = " ".join(keyword.text.split())
