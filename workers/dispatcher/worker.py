@@ -26,6 +26,7 @@ from workers.dispatcher.batch import Batch, Entry, ends, reading
 from workers.dispatcher.channels import open_channel
 from workers.dispatcher.delivery import Delivery
 from workers.dispatcher.messages import StoredBook
+from workers.dispatcher.places import Places, Swaps
 from workers.dispatcher.timers import Timers
 from workers.incidents.change import to_millis
 from workers.incidents.ingest import Context, Outcome, context, ingest
@@ -62,7 +63,7 @@ class _Storing(NamedTuple):
 
     around: Context
     entries: Sequence[Entry]
-    swaps: Mapping[int, tuple[int | None, int]]
+    swaps: Swaps
     generation: int
     task: asyncio.Task[Outcome]
 
@@ -91,14 +92,9 @@ class DispatcherWorker:
         self._dead_letters, self._links = dead_letters, links
         self._owner = owner or secrets.token_hex(8)
         self._jitter = Random().random  # noqa: S311  spreads retries, guards nothing
-        self._expected: dict[int, int | None] = {}
-        """What the store's offset of each partition of ours is, as far as we last read or wrote."""
-        self._unplaced: set[int] = set()
-        """Partitions that are ours and not yet placed where the store says."""
+        self._places = Places()
         self._settled = asyncio.Event()
         self._settled.set()
-        self._generation = 0
-        self._uncommitted: dict[int, int] = {}
         self._committed_at = 0.0
         self._blocked: set[int] = set()
         self._blocked_wait = ExitStack()
@@ -162,7 +158,7 @@ class DispatcherWorker:
         return delivery
 
     async def _ingest(self) -> None:
-        self._expected, self._unplaced, self._uncommitted, self._blocked = {}, set(), {}, set()
+        self._places, self._blocked = Places(), set()
         consumer: Consumer | None = None
         try:
             await self._available("kafka", self._dead_letters.open)
@@ -194,12 +190,12 @@ class DispatcherWorker:
             consumer.resume(set(self._blocked))
             self._blocked.clear()
             self._blocked_wait.close()
-        if self._unplaced:
+        if self._places.unplaced:
             await self._finish(consumer)
             await self._place(consumer)
         await self._commit(consumer)
         await self._erase_traces()
-        generation = self._generation
+        generation = self._places.generation
         try:
             found = await self._poll(consumer)
         except CorruptRecordError as damage:
@@ -209,7 +205,7 @@ class DispatcherWorker:
         around = context(self._store.dialect, self._files.policy, self._files.brands, to_millis(self._clock.now()))
         batch = await self._read(found, around)
         await self._finish(consumer)
-        if generation == self._generation:  # else they were taken away, and come again to their new owner
+        if generation == self._places.generation:  # else they were taken away, and come again to their new owner
             await self._begin(consumer, around, batch)
 
     async def _poll(self, consumer: Consumer) -> Mapping[int, Sequence[Record]]:
@@ -243,21 +239,21 @@ class DispatcherWorker:
     async def _begin(self, consumer: Consumer, around: Context, batch: Batch) -> None:
         """Start to store a batch. What follows from it is for `_finish`."""
         for partition, (offset, why) in batch.newer.items():
-            if partition in self._expected:
+            if partition in self._places:
                 self._block(consumer, partition, offset, why)
         # What was fetched before its partition was placed may begin anywhere.
-        mine = [entry for entry in batch.entries if entry.record.partition in self._expected]
+        mine = [entry for entry in batch.entries if entry.record.partition in self._places]
         if not mine:
             return
         self._settled.clear()
-        generation = self._generation
+        generation = self._places.generation
         try:
             entries, stop = await self._put_bad_aside(mine)
         except BaseException:
             self._settled.set()
             raise
-        if entries and generation == self._generation:
-            swaps = {p: (self._expected[p], end) for p, end in ends(entries).items()}
+        if entries and generation == self._places.generation:
+            swaps = self._places.swaps(ends(entries))
             task = asyncio.create_task(self._transaction(around, swaps, entries), name="dispatcher-store")
             self._storing = _Storing(around, entries, swaps, generation, task)
         if self._storing is None or stop is not None:
@@ -281,16 +277,12 @@ class DispatcherWorker:
         except FencedError as error:
             metrics.FENCED.labels(self.name).inc()
             _log.warning("batch_fenced", error=str(error))
-            self._unplaced |= set(self._expected)  # read the truth again before anything else
-            self._expected.clear()
+            self._places.fenced()
             return
         except RejectedError as error:
             good = await self._without_poison(consumer, around, swaps, entries, str(error))
             outcome = await self._stored(consumer, lambda: self._transaction(around, swaps, good))
-        if generation == self._generation:
-            following = {partition: end for partition, (_, end) in swaps.items()}
-            self._expected.update(following)
-            self._uncommitted.update(following)
+        self._places.moved(swaps, generation)
         self._count(outcome, len(entries))
         if outcome.returned:
             await self._forget_again(outcome.returned)
@@ -310,7 +302,7 @@ class DispatcherWorker:
     async def _transaction(
         self,
         around: Context,
-        swaps: Mapping[int, tuple[int | None, int]],
+        swaps: Swaps,
         entries: Sequence[Entry],
         *,
         trial: bool = False,
@@ -328,7 +320,7 @@ class DispatcherWorker:
         self,
         consumer: Consumer,
         around: Context,
-        swaps: Mapping[int, tuple[int | None, int]],
+        swaps: Swaps,
         entries: Sequence[Entry],
         fault: str,
     ) -> list[Entry]:
@@ -401,8 +393,8 @@ class DispatcherWorker:
 
     async def _place(self, consumer: Consumer) -> None:
         """Seek each new partition to where the store says; what is gone below the log's start is told, not hidden."""
-        wanted = self._unplaced & consumer.assignment
-        self._unplaced.clear()
+        wanted = self._places.unplaced & consumer.assignment
+        self._places.unplaced.clear()
         if not wanted:
             return
         stored = await self._stored(consumer, self._read_offsets)
@@ -418,32 +410,30 @@ class DispatcherWorker:
             if expected is not None and expected < first:
                 _log.error("marks_lost", partition=partition, first_lost=expected, first_there=first)
             consumer.seek(partition, max(expected or 0, first))
-            self._expected[partition] = expected
+            self._places.placed(partition, expected)
 
     async def _read_offsets(self) -> dict[int, int]:
         async with self._store.read() as connection:
             return await read_offsets(connection, MARKS.name)
 
     async def _on_assigned(self, partitions: set[int]) -> None:
-        self._unplaced |= partitions
-        for partition in partitions:
-            self._expected.pop(partition, None)
+        self._places.assigned(partitions)
         _log.info("partitions_assigned", stage=self.name, partitions=sorted(partitions))
 
     async def _on_revoked(self, partitions: set[int]) -> None:
-        """Finish the transaction in flight, within the caller's deadline; a late one is fenced by the store."""
+        """Finish the transaction in flight, within the caller's deadline, and begin no other; a late one is fenced."""
+        self._places.revoked()
         try:
             await self._settled.wait()
         finally:
-            self._generation += 1
-            self._expected.clear()
-            self._uncommitted.clear()
             _log.info("partitions_revoked", stage=self.name, partitions=sorted(partitions))
 
     async def _commit(self, consumer: Consumer, *, at_once: bool = False) -> None:
-        if not self._uncommitted or not (at_once or self._clock.monotonic() - self._committed_at >= COMMIT_SECONDS):
+        if not at_once and self._clock.monotonic() - self._committed_at < COMMIT_SECONDS:
             return
-        offsets, self._uncommitted = self._uncommitted, {}
+        offsets = self._places.take_uncommitted()
+        if not offsets:
+            return
         self._committed_at = self._clock.monotonic()
         try:
             await consumer.commit(offsets)

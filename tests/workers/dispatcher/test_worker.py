@@ -206,3 +206,48 @@ async def test_the_store_goes_away_and_comes_back(postgres: Database, tmp_path: 
     await house.log.close()
     with contextlib.suppress(Exception):
         await store.close()
+
+
+class Gate:
+    """Holds back the worker's first transaction until it is opened; counts how many came."""
+
+    def __init__(self, worker: DispatcherWorker, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.opened, self.reached, self._transaction = asyncio.Event(), asyncio.Event(), worker._transaction
+        monkeypatch.setattr(worker, "_transaction", self._held)
+        monkeypatch.setattr("workers.dispatcher.worker.MAX_RECORDS", 2)
+
+    async def _held(self, *given: Any, **named: Any) -> Any:
+        self.reached.set()
+        await self.opened.wait()
+        return await self._transaction(*given, **named)
+
+
+async def test_what_was_read_behind_a_fenced_batch_goes_with_it(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    await house.put(*(record(str(i)) for i in range(1, 11)))
+    async with house.running() as worker:
+        gate = Gate(worker, monkeypatch)
+        await gate.reached.wait()  # two are on their way to the store, two were read behind them
+        await asyncio.sleep(0.1)
+        async with house.store.write() as connection:
+            await connection.execute(text("INSERT INTO next_offsets VALUES (:t, 0, 7)"), {"t": MARKS.name})
+        gate.opened.set()
+        await house.come_to_hold("8", "9", "10")
+
+
+async def test_partitions_that_are_taken_away_take_what_was_read_of_them(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.put(*(record(str(i)) for i in range(1, 7)))
+    async with house.running() as worker:
+        gate = Gate(worker, monkeypatch)
+        await gate.reached.wait()
+        await asyncio.sleep(0.1)
+        revoking = asyncio.create_task(worker._on_revoked({0}))
+        await asyncio.sleep(0.05)
+        assert not revoking.done()  # the transaction under way is waited for
+        gate.opened.set()
+        await revoking
+        await asyncio.sleep(0.3)
+        assert await house.posts() == ["1", "2"]  # the two behind it were dropped
+        await worker._on_assigned({0})
+        await house.come_to_hold("1", "2", "3", "4", "5", "6")
