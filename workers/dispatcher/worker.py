@@ -22,6 +22,7 @@ from schemas.errors import (
 )
 from schemas.mention import record_key
 from schemas.topics import MARKS, MENTIONS, mark_partition, mention_partition
+from workers.dispatcher.aside import Aside
 from workers.dispatcher.batch import Batch, Entry, ends, reading
 from workers.dispatcher.channels import open_channel
 from workers.dispatcher.delivery import Delivery
@@ -92,6 +93,7 @@ class DispatcherWorker:
         self._dead_letters, self._links = dead_letters, links
         self._owner = owner or secrets.token_hex(8)
         self._jitter = Random().random  # noqa: S311  spreads retries, guards nothing
+        self._aside = Aside(dead_letters, lambda call: self._available("kafka", call))
         self._places = Places()
         self._settled = asyncio.Event()
         self._settled.set()
@@ -200,7 +202,8 @@ class DispatcherWorker:
             found = await self._poll(consumer)
         except CorruptRecordError as damage:
             await self._finish(consumer)
-            await self._pass_damage(consumer, damage)
+            await self._aside.put_damage(damage)
+            consumer.seek(damage.partition, damage.next_offset)
             return
         around = context(self._store.dialect, self._files.policy, self._files.brands, to_millis(self._clock.now()))
         batch = await self._read(found, around)
@@ -248,7 +251,7 @@ class DispatcherWorker:
         self._settled.clear()
         generation = self._places.generation
         try:
-            entries, stop = await self._put_bad_aside(mine)
+            entries, stop = await self._aside.put_bad(mine)
         except BaseException:
             self._settled.set()
             raise
@@ -333,45 +336,12 @@ class DispatcherWorker:
             except RejectedError as error:
                 if len(part) == 1:
                     poison += part
-                    await self._put_aside(part[0].record, str(error))
+                    await self._aside.put(part[0].record, str(error))
                 else:
                     suspects += [part[len(part) // 2 :], part[: len(part) // 2]]
         if not poison:
             raise StopError(f"the store refuses a batch, but no mark of it alone: {fault}")
         return [entry for entry in entries if entry not in poison]
-
-    async def _put_bad_aside(self, entries: Sequence[Entry]) -> tuple[list[Entry], StopError | None]:
-        """Dead letters for what can't be read, with the good ones between them told, in the order of the batch.
-
-        Where the stop rule holds from some record on, the rest is left and the stop returned: what came before it is
-        stored, and must not come again after the stop is lifted.
-        """
-        good = 0
-        for place, entry in enumerate(entries):
-            if entry.fault is None:
-                good += 1
-                continue
-            self._dead_letters.succeeded(good)
-            good = 0
-            try:
-                await self._put_aside(entry.record, entry.fault)
-            except StopError as stop:
-                return list(entries[: place + 1]), stop
-        self._dead_letters.succeeded(good)
-        return list(entries), None
-
-    async def _put_aside(self, record: Record, fault: str) -> None:
-        where = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
-        key, headers = record.key or b"", record.headers
-        await self._available("kafka", lambda: self._dead_letters.put(key, record.value, fault, where, headers))
-
-    async def _pass_damage(self, consumer: Consumer, damage: CorruptRecordError) -> None:
-        """What fails its checksum can't be read by anybody: a letter names the offsets, and reading goes on."""
-        _log.error("record_damaged", topic=damage.topic, partition=damage.partition, offset=damage.offset)
-        where = {"topic": damage.topic, "partition": damage.partition, "offset": damage.offset}
-        fault = f"the log's records {damage.offset} to {damage.next_offset - 1} fail their checksum"
-        await self._available("kafka", lambda: self._dead_letters.put(b"", None, fault, where))
-        consumer.seek(damage.partition, damage.next_offset)
 
     def _block(self, consumer: Consumer, partition: int, offset: int, why: str) -> None:
         """Stand still before this record, not ready, until a newer release takes over or it is removed."""
