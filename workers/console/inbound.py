@@ -48,10 +48,14 @@ class Inbound:
         if None not in whys:
             return _refused("slack", str(whys[0]) if whys else "no receiver has a signing_secret")
         for press in presses(payload_of_form(body)):
-            why = await self._act(press.action, press.incident, press.by, "in Slack")
-            if why is not None:
-                await self._answer(press, why)
+            await self.press(press)
         return web.Response()
+
+    async def press(self, press: Press) -> None:
+        """Do what a press in Slack says; where it can't be done its presser is told why."""
+        why = await self._act(press.action, press.incident, press.by, "in Slack")
+        if why is not None:
+            await self._answer(press, why)
 
     async def pagerduty(self, request: web.Request) -> web.Response:
         """What somebody did to an alert of ours there."""

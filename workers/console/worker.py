@@ -11,7 +11,8 @@ from schemas.errors import UnavailableError
 from workers.console.inbound import Inbound
 from workers.console.incident_view import IncidentView
 from workers.console.server import ConsoleServer
-from workers.incidents.link_secret import link_maker
+from workers.console.slack_socket import SlackSockets
+from workers.incidents.links import LinkMaker
 from workers.runtime.clock import Clock
 from workers.runtime.health import StageHealth
 from workers.runtime.logging import get_logger
@@ -24,14 +25,14 @@ _LOOK_SECONDS: Final = 5.0  # ours: how often the store is asked whether it is t
 
 
 async def open_console(
-    settings: Settings, store: Store, files: Files, clock: Clock, health: StageHealth
+    settings: Settings, store: Store, files: Files, clock: Clock, health: StageHealth, links: LinkMaker
 ) -> "ConsoleWorker":
     """The stage, listening already. Raises ConfigurationError when its address can't be had."""
-    links = await link_maker(settings, store)
     view = IncidentView(store, files, links, clock, settings.language)
-    server = ConsoleServer(settings.console, view, Inbound(store, files, clock), settings.language)
+    inbound = Inbound(store, files, clock)
+    server = ConsoleServer(settings.console, view, inbound, settings.language)
     await server.start()
-    return ConsoleWorker(server, store, clock, health)
+    return ConsoleWorker(server, SlackSockets(files, clock, inbound.press), store, clock, health)
 
 
 class ConsoleWorker:
@@ -39,17 +40,22 @@ class ConsoleWorker:
 
     name = "console"
 
-    def __init__(self, server: ConsoleServer, store: Store, clock: Clock, health: StageHealth) -> None:
+    def __init__(
+        self, server: ConsoleServer, sockets: SlackSockets, store: Store, clock: Clock, health: StageHealth
+    ) -> None:
         self.health = health
-        self._server, self._store, self._clock = server, store, clock
+        self._server, self._sockets, self._store, self._clock = server, sockets, store, clock
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Until `stopping` is set; requests under way are finished."""
+        listening = asyncio.create_task(self._sockets.run(stopping), name="slack-sockets")
         try:
             while not stopping.is_set():
                 await self._look(stopping)
                 await unless(stopping, self._clock.sleep(_LOOK_SECONDS))
         finally:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
             await self._server.stop()
 
     async def _look(self, stopping: asyncio.Event) -> None:
