@@ -51,10 +51,10 @@ async def purge(
     `brands`: those of the files, beside what the store has seen. `any_id`: an id may be any that an edited post had;
     that takes a look at every post of the store. Otherwise each is a post's first.
     """
-    letters = await _letters_about(log, set(post_ids))
     async with store.read() as connection:
         known = sorted({*brands, *(await connection.execute(text("SELECT brand FROM brands"))).scalars()})
         ids, held = await _related(connection, store.dialect, known, set(post_ids), any_id=any_id)
+    letters = await _letters_about(log, ids)
     keys = sorted({*held, *((brand, post_id) for brand in known for post_id in ids)})
     for start in range(0, len(keys), _AT_ONCE):
         some = keys[start : start + _AT_ONCE]
@@ -72,22 +72,21 @@ async def _related(
     connection: AsyncConnection, dialect: str, brands: Sequence[str], ids: set[str], *, any_id: bool
 ) -> tuple[set[str], set[Key]]:
     """The ids with all others that these posts had by their edits; what the store holds of them and their retweets."""
-    keys = [(brand, post_id) for brand in brands for post_id in sorted(ids)]
+    if any_id:
+        rows = await connection.stream(text("""SELECT body FROM posts WHERE body LIKE '%"edit_ids":["%'"""))
+        async for row in rows:
+            mention = _bodies.decode(row.body).mention
+            if not ids.isdisjoint(mention.edit_ids):
+                ids = ids.union(mention.edit_ids)
     by_key = await connection.execute(
         text(
             f"SELECT posts.brand, posts.id, posts.body FROM {_KEYS.source(dialect)} "
             "JOIN posts ON posts.brand = r.brand AND posts.id = r.id"
         ),
-        _KEYS.bind(dialect, keys),
+        _KEYS.bind(dialect, [(brand, post_id) for brand in brands for post_id in sorted(ids)]),
     )
     found = [(row.brand, row.id, _bodies.decode(row.body).mention) for row in by_key]
-    if any_id:
-        rows = await connection.stream(text("""SELECT brand, id, body FROM posts WHERE body LIKE '%"edit_ids":["%'"""))
-        async for row in rows:
-            mention = _bodies.decode(row.body).mention
-            if not ids.isdisjoint(mention.edit_ids):
-                found.append((row.brand, row.id, mention))
-    wanted = ids.union(*({post_id, *mention.edit_ids} for _, post_id, mention in found))
+    wanted = ids.union(*(mention.edit_ids for _, _, mention in found))
     held = {(brand, post_id) for brand, post_id, _ in found}
     if any_id or await _retweeted(connection, dialect, brands, wanted):
         rows = await connection.stream(text("""SELECT brand, id, body FROM posts WHERE body LIKE '%"retweet_of":"%'"""))
