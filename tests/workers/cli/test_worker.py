@@ -65,8 +65,9 @@ def test_workers_wait_for_init_then_bring_a_post_to_its_receiver(scene: Scene) -
         stream, stream_port = worker(scene, "stream", "--source", "replay", "--file", "posts.jsonl")
         classifier, classifier_port = worker(scene, "classifier")
         dispatcher, dispatcher_port = worker(scene, "dispatcher")
-        ports = (stream_port, classifier_port, dispatcher_port)
-        with stream, classifier, dispatcher:
+        steward, steward_port = worker(scene, "steward")
+        ports = (stream_port, classifier_port, dispatcher_port, steward_port)
+        with stream, classifier, dispatcher, steward:
             for port in ports:
                 until(lambda port=port: ask(port, "/readyz")[0] == 503, "not ready")  # type: ignore[misc]
                 assert ask(port, "/healthz")[0] == 200
@@ -79,7 +80,7 @@ def test_workers_wait_for_init_then_bring_a_post_to_its_receiver(scene: Scene) -
             sink.wait_for(1, 60)
             until(lambda: scene.hikeshi("status").returncode == 0, "status says that all is well")
             assert len(scene.posts()) == 1
-            for process in (stream, classifier, dispatcher):
+            for process in (stream, classifier, dispatcher, steward):
                 assert process.terminate() == 0, process.stderr
         assert not sink.faults
 
