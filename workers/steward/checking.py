@@ -101,7 +101,7 @@ class Checking:
 
     def judge(self, answer: Answer, revisions: Mapping[str, int]) -> None:
         """What follows from the first look at posts that are held. `revisions`: by id, which text is held."""
-        self._removals.looked(len(answer.there) + len(answer.gone))
+        self._removals.looked([*answer.there, *answer.gone])
         self._removals.suspect({post_id: why for post_id, why in answer.gone.items() if post_id in revisions})
         self._edits.note(answer, revisions)
 

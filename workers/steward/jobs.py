@@ -115,7 +115,7 @@ class Jobs:
         async with self._store.read() as connection:
             held = await which_held(connection, self._store.dialect, gone)
         gone = {post_id: why for post_id, why in gone.items() if post_id in held}
-        removed = await self._removals.confirmed(gone, looked=state.asked)
+        removed = await self._removals.confirmed(gone, among=state.asked)
         outcome = "complete" if removed else "held"
         metrics.COMPLIANCE_JOBS.labels(outcome).inc()
         _log.info("compliance_job_done", job=job.id, ids=state.asked, gone=len(gone), outcome=outcome)

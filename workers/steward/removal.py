@@ -1,6 +1,6 @@
 """Removing what X no longer shows: each post at the second asking, and none where too many would go at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from config.files import Files
@@ -45,9 +45,9 @@ class Removals:
             return None
         return self._said or why_implausible(len(self._suspects), *self._tally.totals(self._now()), self._share)
 
-    def looked(self, count: int) -> None:
-        """So many posts were looked at."""
-        self._tally.add(self._now(), count, 0)
+    def looked(self, ids: Iterable[str]) -> None:
+        """These posts were looked at."""
+        self._tally.looked(self._now(), ids)
 
     def suspect(self, gone: Mapping[str, str]) -> None:
         """X says for the first time that these are gone."""
@@ -76,17 +76,16 @@ class Removals:
         """When the next suspect is due."""
         return min(self._suspects.values(), default=None)
 
-    async def confirmed(self, gone: Mapping[str, str], *, looked: int = 0) -> bool:
-        """X has said it twice, or in a compliance job: remove them, unless that can't be true. `looked`: posts looked
-        at to find these. Returns whether they were removed."""
+    async def confirmed(self, gone: Mapping[str, str], *, among: int = 0) -> bool:
+        """X has said it twice, or in a compliance job about so many: remove them, unless that can't be true. Returns
+        whether they were removed."""
         if not gone:
             return True
         now = self._now()
-        self.looked(looked)
         seen, removed = self._tally.totals(now)
         # Suspects count too: a page of a hundred at a time must not slip through below the share.
         proposed = len({*gone, *self._suspects})
-        if (why := why_implausible(proposed, seen, removed, self._share)) is not None:
+        if (why := why_implausible(proposed, max(seen, among), removed, self._share)) is not None:
             await self._hold(gone, why, proposed)
             return False
         by_reason: dict[str, int] = {}
@@ -95,7 +94,7 @@ class Removals:
         brands = [brand.id for brand in self._files.brands]
         done = await purge(self._log, self._store, brands, list(gone), now)
         self.forget(list(gone))
-        self._tally.add(now, 0, len(gone))
+        self._tally.removed(now, len(gone))
         self.removed += len(gone)
         self.traces_left = not await self._store.erase_traces()
         for reason, count in sorted(by_reason.items()):

@@ -99,13 +99,17 @@ def test_too_many_at_once_wait_for_a_person(proposed: int, looked: int, removed:
         assert why_implausible(min(proposed, looked), looked, 0, 1.0) is None
 
 
-def test_the_tally_forgets_after_a_day() -> None:
+def test_the_tally_counts_each_post_once_and_forgets_after_a_day() -> None:
     tally = Tally()
-    tally.add(NOW, 100, 3)
-    tally.add(NOW + HOUR, 50, 1)
-    assert tally.totals(NOW + 23 * HOUR) == (150, 4)
-    assert tally.totals(NOW + 24 * HOUR) == (50, 1)
-    assert tally.totals(NOW + 26 * HOUR) == (0, 0)
+    for hour in range(12):
+        tally.looked(NOW + hour * HOUR, map(str, range(100)))
+    tally.removed(NOW + HOUR, 3)
+    assert tally.totals(NOW + 12 * HOUR) == (100, 3)
+    tally.looked(NOW + 24 * HOUR, ["1"])
+    assert tally.totals(NOW + 24 * HOUR) == (100, 3)  # of the day before
+    assert tally.totals(NOW + 25 * HOUR) == (100, 0)
+    assert tally.totals(NOW + 48 * HOUR) == (1, 0)
+    assert tally.totals(NOW + 100 * HOUR) == (0, 0)
 
 
 def test_a_sweep_goes_over_the_brands_in_turn_and_rests_until_its_time() -> None:
