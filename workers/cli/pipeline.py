@@ -1,6 +1,7 @@
 """Puts the stages together: all of them for `run`, one for a `worker`."""
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
@@ -21,10 +22,12 @@ from workers.cli.source_choice import SourceName
 from workers.cli.stages import OPTIONAL, STAGES
 from workers.cli.x_ops import ops_teller
 from workers.console.worker import open_console
+from workers.dispatcher.standby import Directly, Standby
 from workers.dispatcher.worker import DispatcherWorker
 from workers.incidents.auditor import Auditor
 from workers.incidents.change import to_millis
 from workers.incidents.link_secret import link_maker
+from workers.incidents.links import NO_LINKS
 from workers.runtime import metrics
 from workers.runtime.clock import Clock
 from workers.runtime.dead_letters import DeadLetters
@@ -55,6 +58,7 @@ class Pipeline:
         self.stream: StreamWorker | None = None
         self.classifier: ClassifierWorker | None = None
         self.dispatcher: DispatcherWorker | None = None
+        self._links = NO_LINKS
         self.started_at = clock.now()
         self._started = clock.monotonic()
 
@@ -99,14 +103,16 @@ class Pipeline:
         if health := self._health.get("dispatcher"):
             letters = DeadLetters(log, MARKS, "dispatcher", clock)
             owner = self.owner("dispatcher")
-            links = await link_maker(self.settings, house.store)
-            self.dispatcher = DispatcherWorker(log, house.store, files, clock, health, letters, owner, links)
+            self._links = await link_maker(self.settings, house.store)
+            self.dispatcher = DispatcherWorker(log, house.store, files, clock, health, letters, owner, self._links)
             self.stages.append((self.dispatcher, letters))
         if health := self._health.get("steward"):
             owner = self.owner("steward")
             self.stages.append((StewardWorker(log, house.store, files, self.settings, clock, health, owner), None))
         if health := self._health.get("console"):
-            self.stages.append((await open_console(self.settings, house.store, files, clock, health), None))
+            self._links = await link_maker(self.settings, house.store)
+            console = await open_console(self.settings, house.store, files, clock, health, self._links)
+            self.stages.append((console, None))
 
     def owner(self, stage: str) -> str | None:
         """A name that outlives a restart, by which a stage finds its own leases again; without one they run out."""
@@ -136,8 +142,17 @@ class Pipeline:
             self.clock,
             [stage for stage in STAGES if stage not in OPTIONAL],
             url.get_secret_value() if url else None,
+            directly=Directly(self.files, self.clock),
         )
         await auditor.run()
+
+    async def stand_by(self) -> None:
+        """Deliver in the console's process while no dispatcher does."""
+        console = self._health.get("console")
+        if self.house is None or console is None or "dispatcher" in self._health:
+            return
+        owner = self.owner("console") or secrets.token_hex(8)
+        await Standby(self.house.store, self.files, self.clock, console, owner, self._links).run()
 
     def _changed(self) -> None:
         metrics.CONFIGURATION_REFUSED.set(0)

@@ -67,7 +67,7 @@ async def _work(settings: Settings, files: Files, stage: str) -> int:
             await patiently(lambda: pipeline.build(house, source), clock, seconds=None)
         return Program(
             stages=pipeline.stages,
-            background=[pipeline.watch_files, pipeline.audit],
+            background=[pipeline.watch_files, pipeline.audit, pipeline.stand_by],
             report_worker=pipeline.report_worker,
         )
 

@@ -88,6 +88,8 @@ class Standing(NamedTuple):
     failed_notifications: int
     stale_baselines: Sequence[str] = ()
     silences: Sequence[Silence] = ()
+    log_away: str | None = None
+    """Why the log could not be asked."""
 
     def alive(self, worker: SeenWorker) -> bool:
         """Whether a worker has reported of late."""
@@ -136,6 +138,11 @@ def _waiting(standing: Standing) -> list[Trouble]:
         for stage, seconds in standing.unprocessed_seconds.items()
         if seconds > UNPROCESSED_SECONDS
     ]
+    if standing.log_away is not None:
+        why = standing.log_away[:_LONGEST_FAULT]
+        found.append(
+            Trouble("log_away", f"Kafka can't be reached: {why}", f"Kafka に接続できません: {why}", at_once=False)
+        )
     late = standing.timers_late_seconds
     if late > TIMER_SECONDS:
         found.append(

@@ -7,6 +7,7 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from config.brands import Brand
+from schemas.errors import UnavailableError
 from schemas.topics import MARKS, MENTIONS, Topic
 from workers.incidents.audit import (
     BASELINE_HOURS,
@@ -71,7 +72,8 @@ async def look(
     now: Millis,
     brands: Sequence[Brand] = (),
 ) -> Standing:
-    """How things stand now. `brands`: those in force, of which posts are expected. Raises UnavailableError."""
+    """How things stand now. `brands`: those in force, of which posts are expected. Raises UnavailableError while the
+    store is away."""
     workers = [
         SeenWorker(report.worker, report.stage, report.seen_at, report.state)
         for report in await read_reports(store)
@@ -104,15 +106,18 @@ async def look(
         if standing.fact("deaf_seconds") is not None:
             paused = standing.fact("paused_brands") or {}
             silences = await _silences(connection, [b for b in brands if b.id not in paused], now)
-    classified = await log.committed(MENTIONS, "classifier")
-    return standing._replace(
-        unprocessed_seconds={
-            "classifier": await _oldest_seconds(log, MENTIONS, classified, now),
-            "dispatcher": await _oldest_seconds(log, MARKS, stored, now),
-        },
-        dead_letters=await letters.count(),
-        silences=silences,
-    )
+    standing = standing._replace(silences=silences)
+    try:
+        classified = await log.committed(MENTIONS, "classifier")
+        return standing._replace(
+            unprocessed_seconds={
+                "classifier": await _oldest_seconds(log, MENTIONS, classified, now),
+                "dispatcher": await _oldest_seconds(log, MARKS, stored, now),
+            },
+            dead_letters=await letters.count(),
+        )
+    except UnavailableError as error:
+        return standing._replace(log_away=str(error))
 
 
 async def _stale_baselines(connection: AsyncConnection, brands: Sequence[Brand], now: Millis) -> list[str]:

@@ -3,8 +3,8 @@ heartbeat's URL while all is well. Any process may run it; one at a time does.""
 
 import asyncio
 import secrets
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol
 
 import aiohttp
 import msgspec
@@ -30,13 +30,25 @@ _log = get_logger(__name__)
 LOOK_SECONDS: Final = 15.0  # ours: an alert to ops may be so much later than its threshold
 # Ours: longer than a look with room for a slow store, so that one process audits; another goes on after it has ended.
 LEASE_MS: Final = 45_000
+AWAY_SECONDS: Final = 60.0  # ours: a database that restarts is back before
 _NAME: Final = "audit"
 
 _watched = msgspec.json.Decoder(dict[str, Watched])
 
 
+class TellDirectly(Protocol):
+    """A way to ops past the store."""
+
+    async def worry(self, kind: str, texts: Mapping[str, str]) -> None:
+        """Tell of it, once."""
+
+    async def over(self) -> None:
+        """Say that it is over."""
+
+
 class Auditor:
-    """`required`: the stages that must run; `heartbeat_url`: called each minute while nothing is overdue."""
+    """`required`: the stages that must run; `heartbeat_url`: called each minute while nothing is overdue; `directly`:
+    tells ops while the store is away."""
 
     def __init__(
         self,
@@ -47,12 +59,15 @@ class Auditor:
         required: Sequence[str],
         heartbeat_url: str | None = None,
         owner: str | None = None,
+        directly: TellDirectly | None = None,
     ) -> None:
         self._store, self._log, self._files, self._clock = store, log, files, clock
         self._required, self._heartbeat_url = required, heartbeat_url
         self._owner = owner or secrets.token_hex(8)
         self._letters = Letters(log)
         self._beat_at: float | None = None
+        self._directly = directly
+        self._away_since: float | None = None
 
     async def run(self) -> None:
         """For ever; a look under way is finished when it is called off."""
@@ -68,10 +83,12 @@ class Auditor:
                 await self._clock.sleep(LOOK_SECONDS)
 
     async def look_once(self, client: aiohttp.ClientSession) -> list[Trouble] | None:
-        """One look, and what follows; None where another process audits, or the store or the log is away."""
+        """One look, and what follows; None where another process audits, or the store is away."""
         now = to_millis(self._clock.now())
         try:
-            if not await self._take_lease(now):
+            ours = await self._take_lease(now)
+            await self._store_is_back()
+            if not ours:
                 return None
             standing = await look(self._store, self._log, self._letters, self._required, now, self._files.brands)
             found = troubles(standing)
@@ -79,6 +96,7 @@ class Auditor:
         except UnavailableError as error:
             # No heartbeat is the alarm for this: what can't be looked at is not well.
             _log.warning("audit_impossible", error=str(error))
+            await self._store_is_away(str(error))
             return None
         except HikeshiError as error:
             _log.error("audit_failed", error=str(error))
@@ -116,6 +134,23 @@ class Auditor:
                 text("UPDATE audits SET state = :state WHERE name = :name AND owner = :owner"),
                 {"state": msgspec.json.encode(steps.watched).decode(), "name": _NAME, "owner": self._owner},
             )
+
+    async def _store_is_away(self, why: str) -> None:
+        now = self._clock.monotonic()
+        self._away_since = now if self._away_since is None else self._away_since
+        if self._directly is not None and now - self._away_since >= AWAY_SECONDS:
+            await self._directly.worry(
+                "store_away",
+                {
+                    "en": f"the store has been away for {now - self._away_since:.0f} s, no alert goes out: {why}",
+                    "ja": f"データベースに{now - self._away_since:.0f}秒接続できず、通知を送れません: {why}",
+                },
+            )
+
+    async def _store_is_back(self) -> None:
+        self._away_since = None
+        if self._directly is not None:
+            await self._directly.over()
 
     async def _beat(self, client: aiohttp.ClientSession, *, well: bool) -> None:
         """The heartbeat, at most once a minute."""
