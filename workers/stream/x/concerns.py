@@ -5,7 +5,7 @@ from typing import Literal
 
 Concern = Literal[
     "x_refused", "x_deaf", "x_rules_refused", "x_budget_nearly_spent", "x_budget_spent", "x_brands_paused",
-    "x_usage_differs", "x_posts_missing", "x_gap_given_up",
+    "x_usage_differs", "x_posts_missing", "x_gap_given_up", "x_stream_refused",
 ]  # fmt: skip
 Texts = Mapping[str, str]
 Tell = Callable[[Concern, Texts | None], Awaitable[None]]

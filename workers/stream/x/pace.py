@@ -42,8 +42,8 @@ class Pace(Waits):
     """Ours: recent search is asked no more often; it shows a post after some 30 s anyway."""
     late: float = 300.0
     """Ours: what such a search finds after longer than this is late, and opens no burst."""
-    again: float = 3600.0
-    """Ours: where the plan had no stream, it is asked again so often."""
+    again: float = WINDOW_SECONDS
+    """Ours: where the plan had no stream, it is asked again so often; it may have been an error of X's."""
     audit: float = 900.0
     """Ours: so often we look by search whether the stream gives all, and no further back than this."""
     usage: float = 3600.0

@@ -146,6 +146,12 @@ class XSource:
             self._health.facts["reading"] = "stream"
             await _until_first(supervisor.run(), supervisor.watch())
             _log.warning("stream_not_in_plan", reading="search", again_seconds=self._pace.again)
+            if supervisor.was_connected:
+                self._concerns.worry(
+                    "x_stream_refused",
+                    "X says that the plan has no stream any more; posts come by search, a minute late, until it has",
+                    "X によると契約にストリームがなくなりました。戻るまで検索で読みます（1分ほど遅れます）",
+                )
             supervisor.fail_first = False
             await poller.run(self._pace.again)
 

@@ -13,7 +13,7 @@ from workers.runtime.clock import Clock
 from workers.runtime.health import StageHealth
 from workers.runtime.logging import get_logger
 from workers.stream.x.audit import Loss
-from workers.stream.x.concerns import Concerns
+from workers.stream.x.concerns import Concern, Concerns
 from workers.stream.x.connection import StreamConnection
 from workers.stream.x.money import Money
 from workers.stream.x.pace import Pace, connect_wait, recent_connects
@@ -31,6 +31,7 @@ _log = get_logger(__name__)
 
 _WAITS_FOR: Final = "X"  # in `/readyz` and `hikeshi status`
 _LOOK_SECONDS: Final = 1.0
+_OVER_WHEN_CONNECTED: Final[tuple[Concern, ...]] = ("x_refused", "x_deaf", "x_stream_refused")
 
 Connect = Callable[[Reception], StreamConnection]
 
@@ -80,6 +81,7 @@ class Supervisor:
         self._deaf_since = clock.monotonic()
         self._quiet_since: int | None = None
         self._anew_for_loss_at: float | None = None
+        self.was_connected = False
         reception.on_connected = self._on_connected
 
     @property
@@ -180,9 +182,10 @@ class Supervisor:
             start = min(start, self._quiet_since)
         self._quiet_since = None
         self._connected_at, self.fail_first, self._told_deaf = self._clock.monotonic(), False, False
+        self.was_connected = True
         self._reception.volume.connected(self._connected_at)
-        self._concerns.over("x_refused")
-        self._concerns.over("x_deaf")
+        for concern in _OVER_WHEN_CONNECTED:
+            self._concerns.over(concern)
         self._waits.close()
         self._health.cleared()
         _log.info("stream_connected", gap_seconds=None if start is None else round((now - start) / 1000, 1))
