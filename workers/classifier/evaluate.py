@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 import numpy as np
 
-from workers.classifier import metrics, peers
+from workers.classifier import metrics, peers, relevance_report
 from workers.classifier.model import Classifier, Post, load_classifier
 
 # The mix on which speed is stated: half of the texts Japanese, cut and joined to about this many characters each.
@@ -35,6 +35,8 @@ def main(sets: Path, fast_only: bool) -> None:
     _complaints(classifier, rows["complaints_en"])
     for name in ("airline_en", "hotel_ja", "shop_ja"):
         _negative(classifier, name, rows[name])
+    for what, figure in relevance_report.table(classifier):
+        _print(what, figure)
     _speed("stage 1", load_classifier(encoder=False), rows)
     if not fast_only:
         _speed("whole cascade", classifier, rows)

@@ -249,7 +249,12 @@ def _scored(verdict: Verdict, scores: Mapping[str, float]) -> Verdict:
         severity = TAUGHT_SEVERITY
     elif kind != "complaint" and kind != verdict.kind:
         severity = "none"
-    return msgspec.structs.replace(verdict, kind=kind, scores=rounded, severity=severity)
+    said = verdict.reasons
+    if kind != verdict.kind:  # the words for the kind it was go with it
+        japanese = verdict.lang == "ja"
+        before = reasons.opening(verdict.kind, "", japanese)
+        said = [reasons.opening(kind, "", japanese), *[one for one in said if not one.startswith(before)]]
+    return msgspec.structs.replace(verdict, kind=kind, scores=rounded, severity=severity, reasons=said)
 
 
 def _because(verdict: Verdict, *said: str) -> Verdict:
