@@ -108,14 +108,18 @@ class SlackSockets:
         envelope = told.get("envelope_id")
         if not isinstance(envelope, str):
             return
+        # Late, it is left to end by itself: SQLite's driver never comes back from a transaction called off half-way.
+        taking = asyncio.ensure_future(self._take_all(presses(told.get("payload"))))
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                for press in presses(told.get("payload")):
-                    await self._take(press)
+            await asyncio.wait_for(asyncio.shield(taking), ANSWER_SECONDS)
         except (TimeoutError, UnavailableError) as error:
             _log.warning("press_not_taken", error=type(error).__name__)
             return
         await socket.send_json({"envelope_id": envelope})
+
+    async def _take_all(self, found: list[Press]) -> None:
+        for press in found:
+            await self._take(press)
 
 
 async def _address(client: aiohttp.ClientSession, token: str, api: str) -> str:
