@@ -15,7 +15,7 @@ from workers.store.tables import metadata
 
 # Ours: a step holds its locks for some milliseconds; a page of the walk is read from the index alone.
 _ROWS: Final = 500
-_PAGE: Final = 2_000
+_PAGE: Final = 500
 _MINUTE_MS: Final = 60_000
 _HOUR_MS: Final = 3_600_000
 _IDS: Final = Rows.of(id="text")
