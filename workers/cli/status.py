@@ -1,16 +1,21 @@
 """`hikeshi status`: is it alive, is it behind, is something overdue?"""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 import click
 
+from config.faults import ConfigurationFaults
+from config.files import ROUTES
+from config.routes import Receiver, load_routes
 from config.settings import Settings
 from schemas.mention import rfc3339
 from workers.cli.exit_status import DONE, FAILED
 from workers.cli.house import open_house, run_async
 from workers.cli.options import Options, common_options
 from workers.cli.output import print_json, print_rows, printable
+from workers.cli.receiver_state import ReceiverState, receiver_states
 from workers.cli.stages import OPTIONAL, STAGES
 from workers.incidents.audit import SeenWorker, Standing, troubles
 from workers.incidents.audit_look import Letters, look
@@ -28,6 +33,7 @@ class Stand(NamedTuple):
 
     standing: Standing
     alerts: list[OpsAlert]
+    receivers: Sequence[ReceiverState] = ()
 
 
 @click.command()
@@ -65,7 +71,16 @@ async def _stand(settings: Settings) -> Stand:
         standing = await look(house.store, house.log, Letters(house.log), REQUIRED, now)
         async with house.store.read() as connection:
             alerts = await open_alerts(connection)
-        return Stand(standing, list(alerts.values()))
+            receivers = await receiver_states(connection, _receivers(settings), now)
+        return Stand(standing, list(alerts.values()), receivers)
+
+
+def _receivers(settings: Settings) -> Mapping[str, Receiver]:
+    """Those of the file; with a fault in it those alone that the store knows are shown."""
+    try:
+        return load_routes(settings.config / ROUTES, settings).receivers
+    except ConfigurationFaults:
+        return {}
 
 
 def _worker(standing: Standing, seen: SeenWorker) -> dict[str, Any]:
@@ -103,6 +118,7 @@ def _as_json(stand: Stand, overdue: list[str]) -> dict[str, Any]:
         "oldest_unprocessed_seconds": standing.unprocessed_seconds,
         "outbox": {"due": due, "age_seconds": age},
         "receivers_off": standing.receivers_off,
+        "receivers": [state._asdict() for state in stand.receivers],
         "dead_letters": standing.dead_letters,
         "ops_alerts": [
             {"kind": alert.kind, "what": alert.text("en"), "since": _moment(alert.raised_at)} for alert in stand.alerts
@@ -121,6 +137,8 @@ def _show(stand: Stand, overdue: list[str]) -> None:
         click.echo(f"oldest post not yet through the {stage}: {seconds:.1f} s")
     due, age = _due(standing)
     click.echo(f"notifications due: {due}, the oldest since {age:.1f} s")
+    for state in stand.receivers:
+        click.echo(printable(_receiver_line(state)))
     click.echo(f"dead letters: {standing.dead_letters}")
     if (deaf := standing.fact("deaf_seconds")) is not None:
         click.echo(f"X: the last byte {deaf:.0f} s ago; spent today: ${standing.fact('usd_today') or 0:.2f}")
@@ -130,6 +148,14 @@ def _show(stand: Stand, overdue: list[str]) -> None:
         click.echo(f"ops was told, {_moment(alert.raised_at)}: {printable(alert.text('en'))}")
     for line in overdue:
         click.echo(f"OVERDUE: {printable(line)}")
+
+
+def _receiver_line(state: ReceiverState) -> str:
+    line = f"receiver {state.receiver} ({state.kind}): {state.state}"
+    line += f" until {state.until}" if state.until else ""
+    line += f", waiting: {state.waiting}" if state.waiting else ""
+    line += f", messages to change: {state.unchanged}" if state.unchanged else ""
+    return f"{line}: {state.why}" if state.why else line
 
 
 def _moment(at: Millis) -> str:
