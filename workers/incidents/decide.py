@@ -332,7 +332,7 @@ def _tell(incident: Incident, routed: Routed, now: Millis, decision: Decision, *
         elif at_once:
             wanted = Notify(receiver, "new_posts", now, "it flared up again")
         else:
-            due = max(now, told.at + milliseconds(pace.group_interval))
+            due = max(now, min(told.at, now) + milliseconds(pace.group_interval))  # the clock may have been put back
             wanted = Notify(receiver, "new_posts", due, "more posts")
         if waiting is None or waiting.reason == "all_resolved":
             decision.notify.append(wanted)

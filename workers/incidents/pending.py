@@ -79,7 +79,8 @@ async def _schedule(
                 f"r.weight, r.now, r.due, r.due, 0, r.trace, r.held FROM {_OUTBOX.source(dialect)} WHERE true "
                 "ON CONFLICT (incident, receiver) WHERE state = 'scheduled' DO UPDATE SET reason = excluded.reason, "
                 "why = excluded.why, weight = excluded.weight, first_due_at = excluded.first_due_at, "
-                "due_at = excluded.due_at, trace = COALESCE(outbox.trace, excluded.trace), held = excluded.held"
+                "due_at = excluded.due_at, created_at = excluded.created_at, held = excluded.held, "
+                "trace = COALESCE(outbox.trace, excluded.trace)"
             ),
             _OUTBOX.bind(dialect, rows),
         )

@@ -14,7 +14,7 @@ import asyncio
 import re
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +25,7 @@ from sqlalchemy import text
 from config.brands import Burst
 from config.routes import Policy, Receiver, load_routes
 from config.settings import Settings
+from tests.workers.dispatcher.rig import FixedFiles
 from tests.workers.incidents.scene import START, TOPIC, ms
 from workers.dispatcher.delivery import Delivery
 from workers.dispatcher.outcome import Result
@@ -87,7 +88,7 @@ class Want:
 
     def is_met_by(self, told: Told) -> bool:
         return (
-            self.first <= told.at <= self.last
+            self.first - 0.01 <= told.at <= self.last + 0.01
             and (told.receiver, told.reason) == (self.receiver, self.reason)
             and all(_at(told.body, name) == value for name, value in self.says.items())
         )
@@ -160,11 +161,6 @@ class Dispatcher:
         return len(self.delivery._busy) == self.sending and self.clock.asleep() >= 2 + self.sending
 
 
-class _Files:
-    def __init__(self, policy: Policy) -> None:
-        self.policy, self.brands = policy, ()
-
-
 class _Channel:
     def __init__(self, story: "Timeline", dispatcher: Callable[[], Dispatcher], receiver: str) -> None:
         self._story, self._dispatcher, self._receiver = story, dispatcher, receiver
@@ -178,6 +174,7 @@ class _Channel:
             result = await answer(self._story, told) if answer is not None else Result("delivered")
         finally:
             dispatcher.sending -= 1
+        told = replace(told, at=self._story.elapsed)
         self._story.attempts.append(told)
         assert self._story.bodies.setdefault(key, body) == body, f"{key} came with two bodies"
         if result.kind == "delivered":
@@ -205,7 +202,7 @@ class Timeline:
         self.answers: dict[str, Answer] = {}
         self.dispatchers: dict[str, Dispatcher] = {}
         self.offset: int | None = None
-        self._files = _Files(policy_of(self.routes))
+        self._files = FixedFiles(policy_of(self.routes))
         self._plot: list[tuple[float, Does]] = []
         self._wants: list[Want] = []
         self._happened = float("-inf")
@@ -300,11 +297,15 @@ class Timeline:
                 await plot.pop(0)[1](self)
                 self._happened = self.elapsed
                 await self._settle()
+            while self._wake():
+                await self._settle()
             if self.elapsed >= end:
                 return
             self.elapsed = min(end, plot[0][0] if plot else end, await self._next_due())
-            while any([dispatcher.clock.wake() for dispatcher in self.dispatchers.values()]):
-                await self._settle()
+
+    def _wake(self) -> bool:
+        woken = [dispatcher.clock.wake() for dispatcher in self.dispatchers.values()]
+        return any(woken)
 
     async def _next_due(self) -> float:
         """When something is due next, by the store."""
