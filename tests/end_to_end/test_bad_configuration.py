@@ -127,11 +127,12 @@ def test_all_faults_of_all_files_are_told_at_once(scene: Scene) -> None:
     assert told.count("routes.yaml:") >= 2, told
 
 
-def test_port_in_use(scene: Scene) -> None:
+@pytest.mark.parametrize("server", ["METRICS", "CONSOLE"])
+def test_port_in_use(scene: Scene, server: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        scene.settings["HIKESHI_METRICS__PORT"] = str(port)
-        assert_refused(start(scene), (str(port), "in use"))
+        scene.settings[f"HIKESHI_{server}__PORT"] = str(port)
+        assert_refused(start(scene), (str(port), "in use", f"HIKESHI_{server}__PORT"))
 
 
 @pytest.mark.parametrize("folder", ["/proc", "/proc/hikeshi"])

@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import re
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -51,6 +53,16 @@ def ask(port: int, path: str) -> tuple[int, dict[str, Any]]:
         return 0, {}
 
 
+def acknowledge(link: str, name: str) -> None:
+    """Open the incident's page and tap."""
+    with urllib.request.urlopen(link, timeout=5) as page:  # noqa: S310  our own console
+        found = re.search(r'name="token" value="([0-9a-f]+)"', page.read().decode())
+    assert found is not None
+    fields = urllib.parse.urlencode({"token": found[1], "name": name, "act": "acknowledge"}).encode()
+    with urllib.request.urlopen(link, fields, timeout=5) as answer:  # noqa: S310
+        assert answer.status == 200
+
+
 def until(holds: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
@@ -60,14 +72,18 @@ def until(holds: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
 
 def test_workers_wait_for_init_then_bring_a_post_to_its_receiver(scene: Scene) -> None:
     (scene.folder / "posts.jsonl").write_text(line(COMPLAINTS[0]) + "\n")
+    console_port = free_port()
+    scene.settings["HIKESHI_CONSOLE__PORT"] = str(console_port)
+    scene.settings["HIKESHI_CONSOLE__PUBLIC_URL"] = f"http://127.0.0.1:{console_port}"
     with Sink() as sink:
         scene.write("routes.yaml", routes(sink.url))
         stream, stream_port = worker(scene, "stream", "--source", "replay", "--file", "posts.jsonl")
         classifier, classifier_port = worker(scene, "classifier")
         dispatcher, dispatcher_port = worker(scene, "dispatcher")
         steward, steward_port = worker(scene, "steward")
-        ports = (stream_port, classifier_port, dispatcher_port, steward_port)
-        with stream, classifier, dispatcher, steward:
+        console, console_metrics_port = worker(scene, "console")
+        ports = (stream_port, classifier_port, dispatcher_port, steward_port, console_metrics_port)
+        with stream, classifier, dispatcher, steward, console:
             for port in ports:
                 until(lambda port=port: ask(port, "/readyz")[0] == 503, "not ready")  # type: ignore[misc]
                 assert ask(port, "/healthz")[0] == 200
@@ -80,7 +96,10 @@ def test_workers_wait_for_init_then_bring_a_post_to_its_receiver(scene: Scene) -
             sink.wait_for(1, 60)
             until(lambda: scene.hikeshi("status").returncode == 0, "status says that all is well")
             assert len(scene.posts()) == 1
-            for process in (stream, classifier, dispatcher, steward):
+            acknowledge(sink.delivered[0].json["links"]["acknowledge"], "mika")
+            (incident,) = scene.rows("incidents", "list")
+            assert incident["status"] == "acknowledged"
+            for process in (stream, classifier, dispatcher, steward, console):
                 assert process.terminate() == 0, process.stderr
         assert not sink.faults
 
