@@ -78,7 +78,9 @@ class Templates:
 
         text = str(part(name, *values))
         if len(text) > LARGEST_PART:
-            raise TemplateFaultError(f"{kind}.{language}{SUFFIX}", None, f"{name} is longer than {LARGEST_PART}")
+            own = next((file for file in _names(kind, language) if file in self.files), f"{kind}{SUFFIX}")
+            fault = f"{name} is longer than {LARGEST_PART} characters"
+            raise TemplateFaultError(str(self._folder / own), None, fault)
         return text
 
     def _macro(
