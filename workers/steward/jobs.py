@@ -99,6 +99,7 @@ class Jobs:
 
     async def _go_on(self, state: JobState, job_id: str) -> float:
         job = await self._compliance.get(job_id)
+        self._told(True)
         if job.status == "complete":
             await self._finish(state, job)
             return 0.0
