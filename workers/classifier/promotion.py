@@ -24,7 +24,7 @@ _PRIZE: Final = (
 )
 # Every pattern holds one of these: most posts are done with after one look.
 _TRIGGERS: Final = re.compile(
-    "rt|リツイ|リポス|引用|repost|#(?:pr|ad|sp|gi|af|提|広|ア|タ)|code|コード|友達紹介"
+    "rt|リツイ|リポス|引用|repost|retweet|#(?:pr|ad|sp|gi|af|提|広|ア|タ)|code|コード|友達紹介"
     "|in (?:my )?bio|プロフ|dm me|固ツイ|line追加|副業|月収"
 )
 _PATTERNS: Final = (
@@ -34,7 +34,7 @@ _PATTERNS: Final = (
         Sign("follow and repost to win", "フォロー＆リポストの懸賞", certain=True),
     ),
     (
-        re.compile(rf"{_REPOST}\s*(?:&|＆|and|\+|で|して|した方|するだけ|to)[^\0]{{0,40}}{_PRIZE}"),
+        re.compile(rf"{_REPOST}\s*(?:&|＆|and|\+|で|して|した方|するだけ|(?=to ))[^\0]{{0,40}}{_PRIZE}"),
         Sign("repost to win", "リポストで当たる懸賞", certain=True),
     ),
     (
