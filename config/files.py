@@ -23,6 +23,7 @@ BRANDS: Final = "brands.yaml"
 ROUTES: Final = "routes.yaml"
 ANSWERS: Final = "answers.yaml"
 LATER: Final = ("negative-list.yaml",)
+_SHORT_SUFFIX: Final = ".yml"  # what people write by habit: it would be passed over, and nobody would know why
 
 # A change must be in force within 5 s (the contract's): one look sees it, the next that the writer has finished.
 LOOK_EVERY_SECONDS: Final = 1.0
@@ -75,6 +76,11 @@ class Files:
         """Brands and policy of these contents; ConfigurationFaults with the faults of all files."""
         faults = [
             Fault(str(path), None, "", THIS_RELEASE, REFUSED_REMEDY) for path in self._later_paths if path.exists()
+        ]
+        faults += [
+            Fault(str(short), None, "", "is not read under this name", f"rename it to {path.name}")
+            for path in (self._brands_path, self._routes_path, self._answers_path)
+            if (short := path.with_suffix(_SHORT_SUFFIX)).exists()
         ]
         brands: tuple[Brand, ...] = ()
         if not self._extra or self._brands_path.exists():

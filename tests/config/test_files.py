@@ -237,3 +237,11 @@ def test_a_brand_of_the_file_must_not_take_the_samples_id(tmp_path: Path) -> Non
     (tmp_path / "brands.yaml").write_text(BRANDS.replace("acme", "sample"))
     with pytest.raises(ConfigurationFaults, match="is taken by the sample"):
         Files(Settings(config=tmp_path), [SAMPLE])
+
+
+def test_a_file_under_the_short_suffix_is_named_with_the_remedy(folder: Path) -> None:
+    (folder / "routes.yml").write_text(ROUTES, encoding="utf-8")
+    with pytest.raises(
+        ConfigurationFaults, match=r"routes\.yml: is not read under this name; rename it to routes\.yaml"
+    ):
+        Files(Settings(config=folder))
