@@ -44,7 +44,7 @@ def own_baseline(year: Year) -> list[int]:
     for day in sorted(days):
         begins = day * DAY // 60
         past = [Hour(h, *hours[h]) for h in range(learned.until, begins) if h in hours]
-        learned = learn(learned, past, begins, fire_hours(spans), "UTC")
+        learned = learn(learned, past, begins, fire_hours(spans), usual_of(learned, "UTC"))
         touched = {minute for minute, found in days[day].items() if found.voices}
         if not touched or begins - learned.since < LEARNED_HOURS:
             continue

@@ -23,8 +23,9 @@ _RECENT_MINUTES: Final = 60  # what is judged is no part of the mood
 _WEATHER_MS: Final = 12 * 3600_000  # a fire that has burned for so long is how things are now
 _ODDS_CAP: Final = 3.0
 CALM_MINUTES: Final = 60  # after the last window that held, the burst ends: M of the design
+NEAR: Final = (WIDTHS[-1], WIDTHS[-1])
 REACH: Final = (WIDTHS[-1] + _MOOD_MINUTES + _RECENT_MINUTES + _MOOD_STEP, WIDTHS[-1])
-"""How many minutes before and after a touched one are needed."""
+"""How many minutes before and after a touched one are needed: for a first look, and to judge."""
 
 
 class Evidence(NamedTuple):
@@ -68,81 +69,80 @@ class _Series:
         return self.voices[last] - self.voices[first], self.others[last] - self.others[first], range(first, last)
 
 
+def suspicious(minutes: Mapping[int, Minute], touched: AbstractSet[int], usual: Usual) -> bool:
+    """Whether there is anything to judge, even on the calmest of days: asked first, with the minutes within NEAR."""
+    series, near = _Series(minutes), sorted(touched)
+    return any(_is_wild(series, near, end, width, usual) for end in series.there for width in WIDTHS)
+
+
 def judge(minutes: Mapping[int, Minute], touched: AbstractSet[int], usual: Usual, spans: Sequence[Span]) -> list[Held]:
     """Where so many complain as is not usual, in windows that a touched minute is part of.
 
-    `minutes` are those within REACH of the touched ones. `spans`: when it has
-    burned already; that is not the mood of the day. Spans found are part of it for later windows, so that one batch
-    gives what many give.
+    `minutes` are those within REACH of the touched ones. `spans`: when it has burned already; that is not the mood of
+    the day. Spans found are part of it for later windows, so that one batch gives what many give.
     """
-    series = _Series(minutes)
-    chance = _FALSE_A_WEEK / max(_LEAST_VOICES_A_WEEK, sum(usual.voices))
-    near = sorted(touched)
+    series, near = _Series(minutes), sorted(touched)
     burning = [*spans]
-    held: list[Held] = []
     moods: dict[int, float] = {}
+    held: list[Held] = []
     for end in series.there:
-        found = None
-        for width in WIDTHS:
-            is_touched = bisect_right(near, end) > bisect_left(near, end - width + 1)
-            if not is_touched:
-                continue
-            sum_voices, others, places = series.window(end, width)
-            if sum_voices < LEAST_VOICES:
-                continue
-            voices_rate, others_rate = usual.rates(end - width // 2)
-            if sum_voices <= voices_rate * width * LEAST_MOOD:
-                continue
-            place = end // _MOOD_STEP
-            if place not in moods:
-                moods[place] = _mood(series, place * _MOOD_STEP - _RECENT_MINUTES, usual, burning)
-            mood = moods[place]
-            expected = voices_rate * width * mood
-            if sum_voices <= expected * 1.2:
-                continue
-            found = _look(series, places, end, width, expected, others_rate * width, others, mood, usual, chance)
-            if found is not None:
-                break
+        widths = [width for width in WIDTHS if _is_wild(series, near, end, width, usual)]
+        if not widths:
+            continue
+        place = end // _MOOD_STEP
+        if place not in moods:
+            moods[place] = _mood(series, place * _MOOD_STEP - _RECENT_MINUTES, usual, burning)
+        looks = (_look(series, end, width, usual, moods[place]) for width in widths)
+        found = next((evidence for evidence in looks if evidence is not None), None)
         if found is not None:
             span = ((end - found.width + 1) * MINUTE_MS, (end + CALM_MINUTES + 1) * MINUTE_MS - 1)
             burning = merge_spans([*burning, span])
-            if held and span[0] <= held[-1].span[1] + 1:
-                start = min(held[-1].span[0], span[0])
-                held[-1] = Held((start, max(held[-1].span[1], span[1])), held[-1].evidence)
-            else:
-                held.append(Held(span, found))
+            _add(held, Held(span, found))
     return held
 
 
-def _look(
-    series: _Series,
-    places: range,
-    end: int,
-    width: int,
-    expected: float,
-    others_expected: float,
-    others: int,
-    mood: float,
-    usual: Usual,
-    chance: float,
-) -> Evidence | None:
+def _add(held: list[Held], new: Held) -> None:
+    """Windows that overlap are one, with the evidence of the first."""
+    if held and new.span[0] <= held[-1].span[1] + 1:
+        first, last = held[-1].span, new.span
+        held[-1] = Held((min(first[0], last[0]), max(first[1], last[1])), held[-1].evidence)
+    else:
+        held.append(new)
+
+
+def _is_wild(series: _Series, near: Sequence[int], end: int, width: int, usual: Usual) -> bool:
+    """A quick look: no window of which this is false holds, whatever the mood. (A negative binomial's tail is heavier
+    than the normal one's, and what is asked of it is less than what three deviations leave.)"""
+    if bisect_right(near, end) == bisect_left(near, end - width + 1):
+        return False
+    voices = series.window(end, width)[0]
+    if voices < LEAST_VOICES:
+        return False
+    least = usual.rates(end - width // 2)[0] * width * LEAST_MOOD
+    return voices > least and (voices - least) ** 2 > 9 * (least + usual.noise * least * least)
+
+
+def _look(series: _Series, end: int, width: int, usual: Usual, mood: float) -> Evidence | None:
     """The evidence of a window that the usual does not explain; None for one that it does."""
+    complaints, others, places = series.window(end, width)
     texts: dict[str, str] = {}
-    complaints = series.window(end, width)[0]
     for place in places:
         texts.update(series.minutes[series.there[place]].voices)
     groups = Counter(texts.values())
     voices = sum(1 + math.log(count) for count in groups.values())
     if voices < LEAST_VOICES:
         return None
-    if tail(voices, expected, usual.noise) > chance:
+    voices_rate, others_rate = usual.rates(end - width // 2)
+    expected = voices_rate * width * mood
+    if tail(voices, expected, usual.noise) > _FALSE_A_WEEK / max(_LEAST_VOICES_A_WEEK, sum(usual.voices)):
         return None
-    odds = min(usual.odds, _ODDS_CAP)
-    bump = max(0.0, others - others_expected * max(1.0, mood) - 2 * math.sqrt(others_expected + 1)) * odds
-    if bump and tail(voices, expected + bump, usual.noise) > _BUMP_CHANCE:
+    usual_others = others_rate * width
+    bump = others - usual_others * max(1.0, mood) - 2 * math.sqrt(usual_others + 1)
+    explained = max(0.0, bump) * min(usual.odds, _ODDS_CAP)
+    if explained and tail(voices, expected + explained, usual.noise) > _BUMP_CHANCE:
         return None
-    share = usual.odds / (1 + usual.odds)
     copies = sum(count for count in groups.values() if count > 1)
+    share = usual.odds / (1 + usual.odds)
     return Evidence(end, width, len(texts), complaints, voices, expected, mood, others, share, copies)
 
 

@@ -28,15 +28,25 @@ _decode: Final = msgspec.json.Decoder(Learned).decode
 class Baseline:
     """What is learned of one brand, going on day by day."""
 
-    def __init__(self, brand: str, zone: str, learned: Learned | None) -> None:
-        self.brand, self.zone, self.learned = brand, zone, learned
+    def __init__(self, brand: str, zone: str, stored: str | None) -> None:
+        self.brand, self.zone = brand, zone
+        self.learned = _decode(stored) if stored is not None else None
         self.changed = False
+        self._usual = _usual(stored, zone) if stored is not None else None
 
     def usual(self) -> Usual | None:
         """Its usual week; None while too little of it is known."""
         if self.learned is None or self.learned.until - self.learned.since < LEARNED_HOURS:
             return None
-        return _usual(msgspec.json.encode(self.learned), self.zone)
+        return self._usual
+
+    def learn(self, hours: Sequence[Hour], until: int, skip: set[int]) -> None:
+        """Go on to this hour."""
+        if self.learned is None or self.learned.until >= until:
+            return
+        usual = self._usual or usual_of(self.learned, self.zone)
+        self.learned = learn(self.learned, hours, until, skip, usual)
+        self._usual, self.changed = usual_of(self.learned, self.zone), True
 
     async def advance(self, connection: AsyncConnection, minutes: Collection[int], spans: Sequence[Span]) -> "Days":
         """Read what is to be learned before the days of these minutes; `spans`: of the burst that is being fed."""
@@ -50,6 +60,7 @@ class Baseline:
             )
             since = int(first.scalar_one() or min(minutes)) // 60
             self.learned, self.changed = Learned.nothing(since), True
+            self._usual = None
         if self.learned.until >= last:
             return Days(self, days, [], set())
         self.learned.until = max(self.learned.until, last - _LONGEST_HOURS)
@@ -67,12 +78,8 @@ class Days:
 
     def usual(self, day: int, spans: Sequence[Span]) -> Usual | None:
         """The usual week as it is known when this day (its first hour) begins."""
-        baseline, learned = self._baseline, self._baseline.learned
-        if learned is not None and learned.until < day:
-            skip = self._skip | fire_hours(spans)
-            baseline.learned = learn(learned, self._hours, day, skip, baseline.zone)
-            baseline.changed = True
-        return baseline.usual()
+        self._baseline.learn(self._hours, day, self._skip | fire_hours(spans))
+        return self._baseline.usual()
 
 
 async def load(connection: AsyncConnection, dialect: str, zones: Mapping[str, str]) -> dict[str, Baseline]:
@@ -85,7 +92,7 @@ async def load(connection: AsyncConnection, dialect: str, zones: Mapping[str, st
         _KEYS.bind(dialect, [(brand,) for brand in sorted(zones)]),
     )  # fmt: skip
     known = {row.brand: row.learned for row in found if row.timezone == zones[row.brand]}
-    return {b: Baseline(b, zone, _decode(known[b]) if b in known else None) for b, zone in zones.items()}
+    return {brand: Baseline(brand, zone, known.get(brand)) for brand, zone in zones.items()}
 
 
 async def save(connection: AsyncConnection, baselines: Collection[Baseline]) -> None:
@@ -144,8 +151,8 @@ def day_begins(minute: int, zone: str) -> int:
 
 
 @lru_cache(maxsize=256)
-def _usual(learned: bytes, zone: str) -> Usual:
-    return usual_of(_decode(learned), zone)
+def _usual(stored: str, zone: str) -> Usual:
+    return usual_of(_decode(stored), zone)
 
 
 async def _hours(connection: AsyncConnection, brand: str, first: int, until: int) -> list[Hour]:

@@ -9,7 +9,7 @@ from config.brands import Burst
 from config.routes import Policy
 from schemas.mark import SEVERITIES
 from workers.incidents import baseline, burst_posts, burst_words, minutes, posts, records
-from workers.incidents.auto import Evidence, judge
+from workers.incidents.auto import REACH, Evidence, judge, suspicious
 from workers.incidents.burst import MINUTE_MS, Span, held_spans, merge_spans, overlaps, within
 from workers.incidents.decide import may_merge, merge, posts_arrived
 from workers.incidents.model import HIGH, Decision, Event, Incident, Millis, Post, burst_key
@@ -50,7 +50,7 @@ async def judge_bursts(
         there = complained.get(brand, minutes.Complained({}, set()))
         before = burst.spans if burst is not None else []
         if brand in known:
-            found = await _by_baseline(connection, known[brand], there, rule, before)
+            found = await _by_baseline(connection, dialect, known[brand], there, rule, before)
         else:
             found = _Found(_by_rule(there, rule, there.touched))
         held = found.spans
@@ -88,6 +88,7 @@ def _by_rule(there: minutes.Complained, rule: Burst | None, touched: set[int]) -
 
 async def _by_baseline(
     connection: AsyncConnection,
+    dialect: str,
     known: baseline.Baseline,
     there: minutes.Complained,
     rule: Burst | None,
@@ -101,7 +102,10 @@ async def _by_baseline(
         if usual is None:
             found = merge_spans([*found, *_by_rule(there, rule, touched)])
             continue
-        for held in judge(there.minutes, touched, usual, found):
+        if not suspicious(there.minutes, touched, usual):
+            continue
+        around = await minutes.read(connection, dialect, known.brand, touched, REACH)
+        for held in judge(around, touched, usual, found):
             if evidence is None and not overlaps(held.span, before):
                 evidence = held.evidence
             found = merge_spans([*found, held.span])

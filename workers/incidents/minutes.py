@@ -92,6 +92,13 @@ async def count(
     return {brand: Complained(known[brand], minutes) for brand, minutes in touched.items()}
 
 
+async def read(
+    connection: AsyncConnection, dialect: str, brand: str, touched: set[int], reach: tuple[int, int]
+) -> dict[int, Minute]:
+    """A brand's minutes, so far before and after each of these."""
+    return (await _read(connection, dialect, {brand: touched}, {brand: reach}))[brand]
+
+
 async def complaints_in(connection: AsyncConnection, dialect: str, brand: str, spans: Sequence[Span]) -> int:
     """How many complaints have their `created_at` in the spans (which begin and end on whole minutes)."""
     ranges = [(brand, first // MINUTE_MS, last // MINUTE_MS) for first, last in spans]

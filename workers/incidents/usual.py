@@ -83,11 +83,13 @@ class Usual(NamedTuple):
         )
 
 
-def learn(learned: Learned, hours: Iterable[Hour], until: int, skip: AbstractSet[int], zone: str) -> Learned:
-    """Add the hours up to `until`; one that is not in `hours` held nothing, those of `skip` (a fire) teach nothing."""
+def learn(learned: Learned, hours: Iterable[Hour], until: int, skip: AbstractSet[int], usual: Usual) -> Learned:
+    """Add the hours up to `until`; one that is not in `hours` held nothing, those of `skip` (a fire) teach nothing.
+
+    `usual` is what follows from what is learned so far.
+    """
     there: Mapping[int, Hour] = {hour.hour: hour for hour in hours}
     known = learned.until - learned.since >= LEARNED_HOURS
-    usual = usual_of(learned, zone)
     found = Learned(
         learned.since, until, [*learned.weight], [*learned.voices], [*learned.others], learned.excess, learned.squares,
         learned.found, learned.expected, [*learned.recent],
@@ -95,7 +97,7 @@ def learn(learned: Learned, hours: Iterable[Hour], until: int, skip: AbstractSet
     for hour in range(learned.until, until):
         if hour in skip:
             continue
-        slot = _minute_of_week(hour * 60, zone) // 60
+        slot = _minute_of_week(hour * 60, usual.zone) // 60
         voices, others = (float(there[hour].voices), there[hour].others) if hour in there else (0.0, 0)
         if known:
             expected = usual.voices[slot] * mood_of(found.recent[:MOOD_HOURS], _level(found))
