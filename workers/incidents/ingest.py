@@ -12,7 +12,7 @@ from config.routes import Policy
 from schemas.mark import INFLUENCES, SEVERITIES, Mark
 from schemas.mention import Mention
 from workers.incidents import minutes, posts, records
-from workers.incidents.auto import REACH
+from workers.incidents.auto import NEAR
 from workers.incidents.burst import window_minutes
 from workers.incidents.bursts import judge_bursts
 from workers.incidents.decide import milliseconds, posts_arrived, resolve
@@ -49,7 +49,7 @@ class Context(NamedTuple):
     def reach(self, brand: str) -> tuple[int, int]:
         """How many minutes before and after a complaint of the brand are judged with it."""
         if brand in self.zones:
-            return REACH
+            return NEAR
         rule = self.rule(brand)
         return (window_minutes(rule),) * 2 if rule is not None else (0, 0)
 
