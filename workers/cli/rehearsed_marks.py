@@ -16,6 +16,7 @@ from schemas.errors import ConfigurationError, RejectedError
 from schemas.mention import rfc3339
 from schemas.topics import MENTIONS
 from workers.classifier.batch import Marker, mark_batch, without_too_large
+from workers.classifier.judge import Judge
 from workers.classifier.model import load_classifier
 from workers.dispatcher.decode import decode_mark
 from workers.incidents.ingest import Arrival
@@ -84,7 +85,9 @@ class MarkReader:
 
     @cached_property
     def _classifier(self) -> Marker:
-        return load_classifier()
+        judge = Judge(load_classifier(), stream=True)
+        judge.prepare(self._brands, ())
+        return judge
 
     def read(self, lines: Sequence[Line], name: str) -> list[tuple[int, bytes]]:
         """The marks of these lines, each with its `created_at` in milliseconds."""

@@ -19,7 +19,6 @@ _HOUR_MS: Final = 60 * MINUTE_MS
 _LONGEST_HOURS: Final = 12 * 7 * 24  # ours: learned anew, older minutes would count next to nothing
 _FIRE_HOURS: Final = 24  # ours: a fire that burns for longer is how things are now, and is learned
 _BURSTS: Final = 50  # ours: more in twelve weeks, and what they leave to learn from is no less usual
-STALE_HOURS: Final = 72
 
 _KEYS = Rows.of(brand="text")
 _decode: Final = msgspec.json.Decoder(Learned).decode
@@ -133,13 +132,6 @@ async def refresh(connection: AsyncConnection, dialect: str, zones: Mapping[str,
         done += baseline.changed
         await save(connection, [baseline])
     return done
-
-
-async def stale(connection: AsyncConnection, brands: Collection[str], now: Millis) -> dict[str, int]:
-    """Those of these brands whose baseline has not gone on for three days, each with the hours since: tell ops."""
-    found = await connection.execute(text("SELECT brand, until_hour FROM baselines"))
-    behind = {row.brand: now // _HOUR_MS - row.until_hour for row in found if row.brand in brands}
-    return {brand: hours for brand, hours in sorted(behind.items()) if hours > STALE_HOURS}
 
 
 @lru_cache(maxsize=65_536)
