@@ -44,7 +44,8 @@ class MailServer:
         assert kind is not None or self.faults == []
 
     def _authenticate(self, server: Any, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
-        return AuthResult(success=(data.login, data.password) == (USER.encode(), PASSWORD.encode()))
+        right = (data.login, data.password) == (USER.encode(), PASSWORD.encode())
+        return AuthResult(success=right, handled=right)  # not handled: the server answers 535 itself
 
     async def handle_RCPT(  # noqa: N802  aiosmtpd's name
         self, server: Any, session: Session, envelope: Envelope, address: str, options: list[str]
