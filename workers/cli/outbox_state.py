@@ -9,7 +9,8 @@ from workers.store.store import Store
 # The contract's: repeats, reminders, escalations and digests aren't waited for. Alerts to ops are not of the source.
 _PENDING: Final = (
     "SELECT COUNT(*) FROM outbox WHERE state IN ('scheduled', 'frozen', 'bundled') "
-    "AND reason IN ('first', 'new_posts', 'severity_rose') AND incident NOT LIKE 'ops-%'"
+    "AND reason IN ('first', 'new_posts', 'severity_rose') AND incident NOT LIKE 'ops-%' "
+    "AND held IS NULL"  # what is muted, in quiet hours or gathered for a digest goes when its time comes
 )
 _INCIDENTS: Final = (
     "SELECT COUNT(CASE WHEN opened_at >= :since THEN 1 END), "

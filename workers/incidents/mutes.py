@@ -17,8 +17,8 @@ from workers.incidents.routing import route
 from workers.store.sql import text
 
 RELEASED_AT_ONCE: Final = 200  # ours: a transaction of releases stays in the milliseconds
-# Until what mutes it is over, which nobody knows: later than any clock, and a whole number in every language.
-UNTIL_RELEASED: Final[Millis] = 2**53 - 1
+# Until what mutes it is over, which nobody knows: the year 9000, which every calendar and time zone can show.
+UNTIL_RELEASED: Final[Millis] = 221_845_392_000_000
 
 
 class Mute(NamedTuple):
