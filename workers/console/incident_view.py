@@ -13,13 +13,14 @@ from schemas.mark import INFLUENCES, SEVERITIES, Kind
 from workers.console.acts import ACTS, LEASES, LONGEST_NAME, Act, clean, perform, read_act
 from workers.console.rendering import lease_label, moment, render
 from workers.console.words import WORDS, Language, chosen
+from workers.incidents.answers import Answer, Answering, best_answer, reply_url
 from workers.incidents.change import ChangeRefusedError, to_millis
 from workers.incidents.links import LinkMaker, form_token, is_form_token, key, read
 from workers.incidents.model import Desk, Incident, Scope, Status
 from workers.incidents.routing import route
 from workers.runtime.clock import Clock
 from workers.runtime.logging import get_logger
-from workers.store.incident_page import IncidentPage, incident_page
+from workers.store.incident_page import IncidentPage, PagePost, incident_page
 from workers.store.store import Store
 
 _log = get_logger(__name__)
@@ -145,6 +146,8 @@ class IncidentView:
             counts=_counts(incident, language),
             leases=[(lease, lease_label(lease, language)) for lease in LEASES],
             people=_people(incident),
+            answers={post.id: self._answer(incident, post, language) for post in incident.posts},
+            reply_url=reply_url,
             burst_link=self._burst_link(opened),
         )
         return _html(html, status)
@@ -152,6 +155,11 @@ class IncidentView:
     def _brand_name(self, incident: IncidentPage) -> str:
         """As people read it."""
         return next((brand.name for brand in self._files.brands if brand.id == incident.brand), incident.brand)
+
+    def _answer(self, incident: IncidentPage, post: PagePost, language: Language) -> Answer | None:
+        """What the team's answer book has for a post; its link opens X's reply window, where a person sends it."""
+        asked = Answering(post.id, incident.brand, post.kind, post.severity, post.lang, post.text)
+        return best_answer(self._files.answers, asked, language)
 
     def _burst_link(self, opened: Opened) -> str | None:
         """Who may act on a conversation may act on the burst that speaks for it: as long as by the link at hand."""

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from yarl import URL
 
+from config.answers import AnswerEntry
 from config.brands import Brand
 from config.routes import Policy
 from config.settings import ConsoleSettings
@@ -48,6 +49,7 @@ class FixedFiles:
 
     policy: Policy
     brands: tuple[Brand, ...] = ()
+    answers: tuple[AnswerEntry, ...] = ()
 
 
 @dataclass

@@ -1,9 +1,13 @@
 """The incident's page: what it shows, what a tap does, and all that changes nothing."""
 
+import html
+import re
 from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from config.answers import AnswerEntry
 from tests.workers.console.rig import PUBLIC, ConsoleRig, forms
 from tests.workers.incidents.scene import arrival, at
 from workers.incidents import change
@@ -232,6 +236,31 @@ async def test_the_language(store: Store, asked: str, header: str, route: str, s
     assert shown in page.text
     assert "Asia/Tokyo" in page.text
     assert "12:00" in page.text  # three in the morning, UTC
+
+
+async def test_the_answer_book_is_at_hand_and_a_person_sends(store: Store) -> None:
+    rig = ConsoleRig(store)
+    rig.files.answers = (
+        AnswerEntry.model_validate(
+            {
+                "situation": "充電器が熱い",
+                "when": {"keywords": ["熱い"]},
+                "answer": {"ja": "すぐに使用を中止し、DMでご連絡ください。", "en": "Please stop using it."},
+            }
+        ),
+    )
+    incident = await rig.incident(
+        arrival("充電器が熱い", id="90"), arrival("返事がない", id="91", conversation_id="90", lang="ja")
+    )
+    async with rig.browser("ja") as browser:
+        page = await browser.get(rig.link(incident))
+        assert "回答集: 充電器が熱い" in page.text
+        assert "すぐに使用を中止し" in page.text
+        links = re.findall(r'href="(https://x\.com/intent/[^"]+)"', page.html)
+        assert len(links) == 2
+        first, second = (parse_qs(urlsplit(html.unescape(link)).query, keep_blank_values=True) for link in links)
+        assert first == {"in_reply_to": ["90"], "text": ["すぐに使用を中止し、DMでご連絡ください。"]}
+        assert second == {"in_reply_to": ["91"], "text": [""]}
 
 
 async def test_without_a_link_there_is_nothing_to_see(store: Store) -> None:
