@@ -12,7 +12,7 @@ from workers.incidents.burst import Minute
 
 DAY, WEEK = 1440, 7 * 1440
 YEAR_DAYS: Final = 364
-FIRST_MINUTE: Final = 29_000_160  # Monday 20 February 2025, midnight UTC: any week's beginning will do
+FIRST_MINUTE: Final = 29_000_160  # 20 February 2025, midnight UTC: any day will do
 QUIET_WEEKS: Final = 2  # nothing is injected before: the program learns
 TUNING_SEEDS: Final = (11, 12, 13)
 REPORTING_SEEDS: Final = (2101, 2102, 2103, 2104)

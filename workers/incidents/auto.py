@@ -29,13 +29,12 @@ REACH: Final = (WIDTHS[-1] + _MOOD_MINUTES + _RECENT_MINUTES + _MOOD_STEP, WIDTH
 
 
 class Evidence(NamedTuple):
-    """Why a window was reported: its last minute and width; people, copied texts taken together; what is usual."""
+    """Why a window was reported: its last minute and width; people, and what is usual."""
 
     end: int
     width: int
     authors: int
     complaints: int
-    voices: float
     expected: float
     mood: float
     others: int
@@ -128,22 +127,22 @@ def _look(series: _Series, end: int, width: int, usual: Usual, mood: float) -> E
     texts: dict[str, str] = {}
     for place in places:
         texts.update(series.minutes[series.there[place]].voices)
-    groups = Counter(texts.values())
-    voices = sum(1 + math.log(count) for count in groups.values())
-    if voices < LEAST_VOICES:
+    people = len(texts)
+    if people < LEAST_VOICES:
         return None
     voices_rate, others_rate = usual.rates(end - width // 2)
     expected = voices_rate * width * mood
-    if tail(voices, expected, usual.noise) > _FALSE_A_WEEK / max(_LEAST_VOICES_A_WEEK, sum(usual.voices)):
+    if tail(people, expected, usual.noise) > _FALSE_A_WEEK / max(_LEAST_VOICES_A_WEEK, sum(usual.voices)):
         return None
     usual_others = others_rate * width
     bump = others - usual_others * max(1.0, mood) - 2 * math.sqrt(usual_others + 1)
     explained = max(0.0, bump) * min(usual.odds, _ODDS_CAP)
-    if explained and tail(voices, expected + explained, usual.noise) > _BUMP_CHANCE:
+    if explained and tail(people, expected + explained, usual.noise) > _BUMP_CHANCE:
         return None
-    copies = sum(count for count in groups.values() if count > 1)
+    # Copies are people too: fifty who post the same complaint are one alert, not fifty. They are told as such.
+    copies = sum(count for count in Counter(texts.values()).values() if count > 1)
     share = usual.odds / (1 + usual.odds)
-    return Evidence(end, width, len(texts), complaints, voices, expected, mood, others, share, copies)
+    return Evidence(end, width, people, complaints, expected, mood, others, share, copies)
 
 
 def _mood(series: _Series, end: int, usual: Usual, burning: Sequence[Span]) -> float:
