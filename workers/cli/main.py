@@ -1,5 +1,6 @@
 """`hikeshi`: finds the command, runs it, and turns our errors into one clear message and an exit status."""
 
+import os
 import sys
 import traceback
 from importlib import import_module
@@ -10,6 +11,10 @@ import click
 from schemas.errors import HikeshiError
 from workers.cli.exit_status import FAILED, INTERRUPTED, status_of
 from workers.cli.state import State
+
+# Before numpy is loaded, which reads it once: our matrices are small, and threads that wait for each other cost the
+# classifier half of a core for nothing. More cores: `--scale classifier=N`.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # Each command with the module that holds it (as `command`) and its line in `hikeshi --help`. A module is imported only
 # when its command runs: the program's own help must not wait for databases and brokers to load.
