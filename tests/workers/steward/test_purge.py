@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from config.settings import KafkaSettings
 from schemas.mention import record_key
-from schemas.topics import ALL, MARKS, MENTIONS
+from schemas.topics import ALL, MARKS, MENTIONS, mark_partition, mention_partition
 from tests.support.kafka import KafkaBroker
 from tests.support.postgres import Database
 from tests.workers.incidents.scene import Scene, arrival, ms
@@ -41,8 +41,13 @@ async def fill(store: Store, log: Log) -> tuple[Scene, list[str]]:
     await scene.arrive(first, other, retweet, stays, now=now)
     posts = [a.mention for a in (first, other, retweet, stays)]
     for topic in (MENTIONS, MARKS):
+        count = await log.partitions(topic)
         records = [
-            Outgoing(0, mention.key, bytes(a.mark.mention))
+            Outgoing(
+                mention_partition(mention.id, count) if topic is MENTIONS else mark_partition(mention.brand, count),
+                mention.key,
+                bytes(a.mark.mention),
+            )
             for mention, a in zip(posts, (first, other, retweet, stays), strict=True)
         ]
         await log.produce(topic, records)
