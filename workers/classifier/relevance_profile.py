@@ -82,7 +82,10 @@ class Profiles:
             )
             for i, brand in enumerate(self.brands)
         ]
-        self._topics = vectors([name for topic in TOPICS for name in topic]) if vectors is not None else None
+        says_something = any(profile.near is not None for profile in self.profiles)
+        self._topics = (
+            vectors([name for topic in TOPICS for name in topic]) if vectors is not None and says_something else None
+        )
         self.other_topics = [self._others(profile.near) for profile in self.profiles]
         """Of each brand, which topics are not its own."""
         self._uses: dict[str, list[tuple[int, Role, str, MatchRule]]] = {}
