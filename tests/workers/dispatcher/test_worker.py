@@ -212,9 +212,9 @@ class Gate:
     """Holds back the worker's first transaction until it is opened; counts how many came."""
 
     def __init__(self, worker: DispatcherWorker, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.opened, self.reached, self._transaction = asyncio.Event(), asyncio.Event(), worker._transaction
-        monkeypatch.setattr(worker, "_transaction", self._held)
-        monkeypatch.setattr("workers.dispatcher.worker.MAX_RECORDS", 2)
+        self.opened, self.reached, self._transaction = asyncio.Event(), asyncio.Event(), worker._ingestion._transaction
+        monkeypatch.setattr(worker._ingestion, "_transaction", self._held)
+        monkeypatch.setattr("workers.dispatcher.ingestion.MAX_RECORDS", 2)
 
     async def _held(self, *given: Any, **named: Any) -> Any:
         self.reached.set()
@@ -242,12 +242,12 @@ async def test_partitions_that_are_taken_away_take_what_was_read_of_them(
         gate = Gate(worker, monkeypatch)
         await gate.reached.wait()
         await asyncio.sleep(0.1)
-        revoking = asyncio.create_task(worker._on_revoked({0}))
+        revoking = asyncio.create_task(worker._ingestion._on_revoked({0}))
         await asyncio.sleep(0.05)
         assert not revoking.done()  # the transaction under way is waited for
         gate.opened.set()
         await revoking
         await asyncio.sleep(0.3)
         assert await house.posts() == ["1", "2"]  # the two behind it were dropped
-        await worker._on_assigned({0})
+        await worker._ingestion._on_assigned({0})
         await house.come_to_hold("1", "2", "3", "4", "5", "6")
