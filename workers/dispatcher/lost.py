@@ -22,8 +22,8 @@ async def tell_lost(
             texts = {
                 "en": f"the marks {gone} to {there - 1} of partition {partition} were deleted by the log before they "
                 "were stored: the dispatcher was away for longer than the topic keeps them; replay their time",
-                "ja": f"パーティション{partition}のマーク{gone}〜{there - 1}は、保存前にログから消えました。dispatcher が保持期間より"
-                "長く止まっていました。その期間を読み直してください",
+                "ja": f"パーティション{partition}のマーク{gone}〜{there - 1}は、保存前にログから消えました。"
+                "dispatcher が保持期間より長く止まっていました。その期間を読み直してください",
             }
             await raise_ops(connection, store.dialect, policy, _kind(partition), texts, now)
         for kind in over:

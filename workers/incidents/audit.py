@@ -1,5 +1,6 @@
 """Is all well? What is wrong with Hikeshi itself, from one look at how things stand: pure, each finding in words."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -160,7 +161,8 @@ def _receivers(standing: Standing) -> list[Trouble]:
         Trouble(
             f"receiver_off/{name}",
             f"receiver {name} is off ({why}): mend it, then `hikeshi check --send {name}`",
-            f"通知先 {name} を止めています（{why}）: 直してから `hikeshi check --send {name}` を実行してください",
+            f"通知先 {name} を止めています（{_in_japanese(why)}）: "
+            f"直してから `hikeshi check --send {name}` を実行してください",
         )
         for name, why in standing.receivers_off.items()
     ]
@@ -175,6 +177,11 @@ def _receivers(standing: Standing) -> list[Trouble]:
                 )
             )
     return found
+
+
+def _in_japanese(why: str) -> str:
+    """Why a receiver is off: what a dispatcher writes when it was answered that it is gone."""
+    return re.sub(r"it answered that it is gone \((.*)\)", r"もう存在しないと応答: \1", why)
 
 
 def _source(standing: Standing) -> list[Trouble]:

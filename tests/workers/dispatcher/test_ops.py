@@ -11,6 +11,7 @@ from tests.support.sink import Answer, Sink
 from tests.workers.dispatcher.rig import Rig, policy, webhook
 from workers.cli.outbox_state import pending_notifications
 from workers.dispatcher.lease import switch, take_lease
+from workers.dispatcher.lost import tell_lost
 from workers.incidents.change import to_millis
 from workers.incidents.ops import audience, clear_ops, open_alerts, raise_ops, tell_stand_ins
 from workers.store import Store
@@ -121,3 +122,19 @@ def test_who_is_told(ops: tuple[str, ...], off: tuple[str, ...], told: list[str]
     with Sink() as sink:
         receivers = [webhook("a", sink, fallback="b"), webhook("b", sink, fallback="c"), webhook("c", sink)]
         assert audience(to_ops(*receivers, ops=ops), off) == told
+
+
+async def test_marks_that_the_log_forgot_are_told_until_the_partition_is_whole_again(store: Store, sink: Sink) -> None:
+    told = to_ops(webhook("desk", sink))
+    async with store.read() as connection:
+        assert await open_alerts(connection) == {}
+    await tell_lost(store, told, [0, 1], {}, 1)
+    await tell_lost(store, told, [0, 1], {1: (5, 90)}, 2)
+    await tell_lost(store, told, [0], {}, 3)  # another partition says nothing of it
+    async with store.read() as connection:
+        (alert,) = (await open_alerts(connection)).values()
+    assert alert.kind == "marks_lost/1"
+    assert "marks 5 to 89 of partition 1" in alert.text("en")
+    await tell_lost(store, told, [0, 1], {}, 4)
+    async with store.read() as connection:
+        assert await open_alerts(connection) == {}
