@@ -51,7 +51,7 @@ def one(classifier: Classifier, text: str, *, brand: Brand = APPLE, **fields: An
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("granny smith is the only apple that matters, don't argue", "everyday word"),
+        ("picked an apple from my nan's apple tree, it was lovely", "everyday word"),
         ("アップルパイ焼いたら中が生だった。3時間返して", "アップルパイ"),
         ("庭の姫アップルの木に毛虫がびっしりで泣いてる", "姫アップル"),
     ],
