@@ -14,7 +14,7 @@ from workers.runtime.logging import get_logger
 from workers.x import fields
 from workers.x.backoff import WINDOW_SECONDS
 from workers.x.failure import CallFailed, Failure, of_answer
-from workers.x.parameters import Spelling, lookup_parameters, other, post_parameters
+from workers.x.parameters import Spelling, lookup_parameters, others, post_parameters
 
 _log = get_logger(__name__)
 
@@ -152,25 +152,25 @@ class XApi:
         answer, _ = await self._call("compliance", "GET", f"{JOBS_PATH}/{job_id}")
         return answer
 
-    async def call(self, quota: str, method: str, path: str, *, body: Any = None) -> dict[str, Any]:
-        """Any other endpoint, within the quota of this name."""
-        answer, _ = await self._call(quota, method, path, body=body)
-        return answer
-
     async def _posts(
         self, quota: str, path: str, parameters: Mapping[str, str], wanted: Callable[[Spelling], Mapping[str, str]]
     ) -> tuple[dict[str, Any], bytes]:
         """Posts with all that we want to know of them, in whichever spelling X takes."""
-        asked = self.spelling
-        try:
-            return await self._call(quota, "GET", path, parameters={**parameters, **wanted(asked)})
-        except CallFailed as error:
-            if error.failure.kind != "spelling":
-                raise
-        if self.spelling == asked:  # another call of ours may have found out meanwhile
-            self.spelling = other(asked)
-            _log.warning("spelling_changed", parameter=f"{self.spelling}.fields", reason="X refused the other name")
-        return await self._call(quota, "GET", path, parameters={**parameters, **wanted(self.spelling)})
+        refused: CallFailed | None = None
+        for spelling in (self.spelling, *others(self.spelling)):
+            try:
+                answer = await self._call(quota, "GET", path, parameters={**parameters, **wanted(spelling)})
+            except CallFailed as error:
+                if error.failure.kind != "spelling":
+                    raise
+                refused = error
+                continue
+            if self.spelling != spelling:
+                self.spelling = spelling
+                _log.warning("spelling_changed", spelling=spelling, reason="X refused the other names of the fields")
+            return answer
+        assert refused is not None  # noqa: S101 - each of the loop's ways out but this one has left
+        raise refused
 
     async def _call(
         self, quota: str, method: str, path: str, *, parameters: Mapping[str, str] | None = None, body: Any = None

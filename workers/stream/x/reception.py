@@ -75,7 +75,11 @@ class Reception:
         self._number += 1
         self.watermark.recovered(self._number, gap_start)
         self.buffer.put(Line(self._number, data, recovered=late))
-        return self.bill(_post_ids(fields.mappings(answer.get("data"))), _author_ids(answer))
+        found = fields.mappings(answer.get("data"))
+        includes = fields.mapping(answer.get("includes"))
+        referred = fields.mappings(includes.get("tweets")) + fields.mappings(includes.get("posts"))
+        self.bill(_post_ids(referred), ())  # we ask for none, but where X has a post's root no other way
+        return self.bill(_post_ids(found), _author_ids(answer))
 
     def acknowledged(self, lines: Iterable[Line]) -> None:
         """The log has these."""

@@ -25,7 +25,7 @@ from workers.stream.x.search import Gap, first_start
 from workers.x.api import XApi
 from workers.x.backoff import Failures
 from workers.x.failure import CallFailed, Failure
-from workers.x.parameters import Spelling, other, post_parameters
+from workers.x.parameters import Spelling, others, post_parameters
 
 _log = get_logger(__name__)
 
@@ -208,7 +208,7 @@ class Supervisor:
                 raise RefusedError(refusal_of(failure))
             tell_refusal(failure, self._health, self._concerns, self._pace.refused)
         elif failure.kind == "spelling":
-            self._spelling = other(self._spelling)
+            self._spelling = others(self._spelling)[0]
         elif failure.kind == "too_many":
             await self._clear_connections()
         if failure.kind in ("rules", "refused"):

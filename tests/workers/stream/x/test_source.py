@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,12 +14,21 @@ from structlog.testing import capture_logs
 
 from schemas.errors import RefusedError, UnavailableError
 from tests.workers.stream.x.rig import Files, Rig, rig, scaled
+from tests.workers.stream.x.test_money import Ops
+from workers.runtime.clock import SystemClock
 from workers.simulator.faults import Fault
 from workers.simulator.options import TOKEN
 from workers.stream.x.buffer import Buffer
+from workers.stream.x.connection import StreamConnection
+from workers.stream.x.pace import Pace
+from workers.stream.x.reception import Reception
+from workers.stream.x.watermark import Watermark
+from workers.x.api import XApi
 from workers.x.budget import Budget
+from workers.x.failure import CallFailed
 from workers.x.keeper import credential_name
 from workers.x.ledger import read_days
+from workers.x.meter import Meter
 
 SECRET = "AAAAsecret-token-of-somebody%2B9"
 Said = Callable[[], str]
@@ -294,11 +304,77 @@ async def test_a_slow_log_makes_the_stream_break_and_nothing_is_lost(
         await x.stop()
 
 
+# Which we send first, which X takes (to the letter of its specification: some are no fields), how many it refuses.
+@pytest.mark.parametrize(
+    ("ours", "xs", "strict", "refused"),
+    [
+        ("tweet", "tweet", False, 0),
+        ("tweet", "post", False, 1),
+        ("tweet", "post", True, 2),
+        ("post", "post", False, 0),
+        ("post", "post", True, 1),
+        ("post", "tweet", False, 2),
+    ],
+)
+async def test_a_spelling_that_x_refuses_is_changed_and_search_works(
+    tmp_path: Path, said: Said, ours: str, xs: str, strict: bool, refused: int
+) -> None:
+    async with rig(tmp_path, spelling=xs, strict_fields=strict) as x:
+        x.start(spelling=ours)
+        await x.connected()
+        await asyncio.sleep(0.2)
+        x.world.order(Fault.CLOSE_AT_ONCE, times=2)
+        x.world.order(Fault.CLOSE)
+        await x.until(lambda: not x.world.connections)
+        x.world.say("Acme while nobody listens", username="somebody")
+        (mention,) = await x.complete()
+        assert mention.author is not None
+        assert mention.author.username == "somebody"
+        assert ("spelling_changed" in said()) == bool(refused)
+        answers = [request.status for request in x.world.requests if request.endpoint == "search"]
+        assert answers.count(400) == refused
+        await x.stop()
+
+
+async def test_a_broken_token_of_a_worker_is_told_to_ops_once_and_tried_four_times_an_hour(tmp_path: Path) -> None:
+    async with rig(tmp_path) as x:
+        ops = Ops()
+        x.pace = scaled(refused=0.4)  # a quarter of an hour
+        x.start(x.source(bearer_token=SecretStr("wrong"), tell_ops=ops.tell))
+        await asyncio.sleep(1.5)
+        assert 3 <= len(x.world.requests) <= 4
+        assert Pace().refused == 900
+        assert [kind for kind, texts in ops.told if texts is not None].count("x_refused") == 1
+        texts = dict(ops.told)["x_refused"]
+        assert texts is not None
+        assert "HTTP 401" in texts["en"]
+        assert "HTTP 401" in texts["ja"]
+        x.simulator.options.token = "wrong"
+        await x.until(lambda: ops.told[-1] == ("x_refused", None) or dict(ops.told)["x_refused"] is None)
+        await x.stop()
+
+
+async def failures(url: str) -> list[str]:
+    """All that an address brings to light where X is not."""
+    api, receiver = (
+        XApi(url, SECRET),
+        Reception(Meter(Budget(), "2026-11-24"), Watermark(None), SystemClock(), Buffer()),
+    )
+    shown = [str(await StreamConnection(url, SECRET, 1.0, receiver).listen({}))]
+    try:
+        await api.usage()
+    except CallFailed as error:
+        shown += [str(error), repr(error), repr(error.failure), "".join(traceback.format_exception(error))]
+    await api.close()
+    return shown
+
+
 async def test_no_token_anywhere(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    logging.getLogger("tweepy").setLevel(logging.DEBUG)
+    for name in ("tweepy", "aiohttp.client", "asyncio"):
+        logging.getLogger(name).setLevel(logging.DEBUG)
     async with rig(tmp_path, token=SECRET, spelling="post") as x:
         source = x.source(bearer_token=SecretStr(SECRET))
         x.start(source)
@@ -317,7 +393,11 @@ async def test_no_token_anywhere(
         await asyncio.sleep(0.3)
         x.world.say("Acme")
         await x.complete()
-        shown = [repr(vars(source)), repr(source), repr(source._settings), repr(vars(source._supervisor))]
+        api = XApi(x.simulator.url, SECRET)
+        shown = [repr(vars(source)), repr(source), repr(source._settings), repr(vars(source._supervisor)), repr(api)]
+        for broken in ("http://127.0.0.1:9", "http://nowhere.invalid", "ftp://127.0.0.1", x.simulator.url + "/nothing"):
+            shown += await failures(broken)
+        await api.close()
         await x.stop()
         async with x.store.read() as connection:
             shown += [str(row) for row in await connection.execute(text("SELECT * FROM stream_state"))]
