@@ -215,7 +215,7 @@ def _decide(incident: Incident, batch: _Batch, burst: Incident | None, around: C
 def _place(arrival: Arrival, policy: Policy, first: dict[str, int]) -> _Placed:
     mark, mention = arrival.mark, arrival.mention
     influence = INFLUENCES.index(mark.influence)
-    where: Place = place(mention, mark.kind, influence, policy)
+    where: Place = place(mention, mark.kind, influence, policy, mark.reasons)
     author = mention.author
     username = author.username.lower() if author and author.username else None
     post = Post(
