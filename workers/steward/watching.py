@@ -25,7 +25,7 @@ _log = get_logger(__name__)
 
 # Ours.
 _REST_SECONDS: Final = 30.0  # how soon a new incident is noticed; its first look is minutes away
-_BROKE_SECONDS: Final = 600.0
+_BROKE_MS: Final = 600_000
 _MOST_INCIDENTS: Final = 5_000  # the gravest and newest
 _IDS: Final = Rows.of(id="text")
 _LOOKS: Final = Rows.of(post="text", at="bigint", retweets="bigint", quotes="bigint", replies="bigint", likes="bigint")
@@ -48,7 +48,8 @@ class Watching:
         self._steps = spread_steps(settings.spread)
         self._loudest = settings.spread_posts
         self._asked: dict[str, Millis] = {}
-        """When each was asked for in vain: X shows it no more, or it isn't X's."""
+        """When each was asked for, in vain perhaps: X shows it no more, it isn't X's, there was no money."""
+        self._broke_until: Millis = 0
         self.looks = 0
         """Looks kept since the start."""
 
@@ -56,7 +57,7 @@ class Watching:
         """One request at most. Returns the seconds until there may be something to do again."""
         now = self._now()
         async with self._store.read() as connection:
-            watched = self._with_vain(await _watched(connection, self._store.dialect, self._loudest))
+            watched = self._with_asked(await _watched(connection, self._store.dialect, self._loudest))
             due = due_first(watched, self._steps, now)[:PAGE]
             # Asked of those alone that are due: it takes a look at a post's body.
             of_x = await _from_x(connection, self._store.dialect, due)
@@ -65,14 +66,18 @@ class Watching:
         self._asked |= {one.post: now for one in due if one not in of_x}
         if not of_x:
             return 0.0
-        looked = await self._lookups.ask([one.post for one in of_x])
+        looked = await self._lookups.ask([one.post for one in of_x], only_free=now < self._broke_until)
         if looked.wait_seconds > 0:
             return looked.wait_seconds
+        if looked.broke:  # from here on what costs nothing, until there may be money again
+            self._broke_until = now + _BROKE_MS
+        # What there is no money for misses this look: the next one is due in its time.
+        self._asked |= {one.post: now for one in of_x[: looked.covered]}
         if looked.answer is not None:
             await self._keep(looked.answer, now)
-        return _BROKE_SECONDS if looked.broke else 0.0
+        return 0.0
 
-    def _with_vain(self, watched: Sequence[Watched]) -> list[Watched]:
+    def _with_asked(self, watched: Sequence[Watched]) -> list[Watched]:
         """As if what was asked for in vain had been looked at: it waits for its next time too."""
         self._asked = {one.post: self._asked[one.post] for one in watched if one.post in self._asked}
         return [
@@ -88,7 +93,6 @@ class Watching:
 
     async def _keep(self, answer: Answer, now: Millis) -> None:
         counted = {post_id: counts for post_id, post in answer.there.items() if (counts := counts_of(post))}
-        self._asked |= dict.fromkeys({*answer.gone, *answer.unknown, *(set(answer.there) - set(counted))}, now)
         rows = [(post_id, now, *counts) for post_id, counts in sorted(counted.items())]
         async with self._store.write() as connection:
             await connection.execute(
