@@ -31,9 +31,9 @@ def command(options: Options, post_ids: tuple[str, ...]) -> None:
     """Remove posts for good: their text goes from every topic, table and dead letter. Only the ids stay, so that a
     replay can't bring them back.
 
-    Use it when a post was deleted at X, or when somebody asks for it. An id may be any that an edited post had, or
-    the post's link; plain retweets of it go too. Notifications that
-    were sent can't be called back; those that were not yet sent go out without the post.
+    Use it when somebody asks for it, or when a post was deleted at X and the steward has not seen it yet. An id may be
+    any that an edited post had, or the post's link; plain retweets of it go too. Notifications that wait go out without
+    the post; messages that were sent are changed where their channel can.
 
     On the embedded log the text is out of every file within a minute; on Kafka the topics forget it at their next
     compaction (12 hours at most).
