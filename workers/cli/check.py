@@ -13,6 +13,7 @@ from config.files import Files
 from config.routes import Receiver
 from config.settings import Settings
 from schemas.errors import ConfigurationError, HikeshiError
+from workers.cli.console_check import console_lines
 from workers.cli.exit_status import DONE, FAILED, MEND, REFUSED
 from workers.cli.house import check_prepared, enter_house, open_house, run_async
 from workers.cli.loading import load
@@ -102,6 +103,8 @@ async def _look(settings: Settings, files: Files | None) -> list[Found]:
             click.echo(f"warning: brands.yaml: {warning}")
         looks.append(_source(settings, files))
         looks += [_receiver(receiver) for receiver in files.policy.receivers.values()]
+    for line in console_lines(settings.console, files.policy if files is not None else None):
+        click.echo(line)
     if settings.heartbeat.url is not None:
         looks.append(_address("heartbeat.url", settings.heartbeat.url.get_secret_value()))
     return list(await asyncio.gather(*looks))
