@@ -65,7 +65,11 @@ async def test_each_kind_is_reached_and_gets_a_test_in_its_own_form(tmp_path: Pa
                 ),
             )
             looked = await asyncio.to_thread(check, scene)
-            told = {line.split(":")[1].strip(): line for line in looked.stdout.splitlines() if line.startswith("ok: receiver")}
+            told = {
+                line.split(":")[1].strip(): line
+                for line in looked.stdout.splitlines()
+                if line.startswith("ok: receiver")
+            }
             assert set(told) == {f"receiver {kind}" for kind in KINDS}, looked.stderr
             assert "20 in 1m (Slack's" in told["receiver slack"]
             assert "says neither why it failed nor when" in told["receiver apprise"]
