@@ -40,20 +40,30 @@ class Receiver:
 
 
 class ProviderPace(NamedTuple):
-    """The throttle of a channel where the file says none, and whose limit it keeps."""
+    """The throttle of a channel where the file says none, whose limit it keeps, and how many messages may be changed.
+
+    Changes have a pace of their own, so that a burst that takes in hundreds of incidents keeps no page waiting.
+    """
 
     throttle: Throttle
     whose: str
+    edits: Throttle | None = None
 
 
 _MINUTE: Final = timedelta(minutes=1)
 
 # What a destination bears by its provider's own rules, with room for edits and for another program beside ours.
 PROVIDER_PACES: Final[Mapping[str, ProviderPace]] = {
-    "slack": ProviderPace(Throttle(20, _MINUTE), "Slack's: about one message a second and channel"),
-    "pagerduty": ProviderPace(Throttle(60, _MINUTE), "PagerDuty's: 120 events a minute and integration key"),
+    "slack": ProviderPace(
+        Throttle(20, _MINUTE), "Slack's: about one message a second and channel", edits=Throttle(30, _MINUTE)
+    ),
+    "pagerduty": ProviderPace(
+        Throttle(60, _MINUTE), "PagerDuty's: 120 events a minute and integration key", edits=Throttle(40, _MINUTE)
+    ),
     "email": ProviderPace(Throttle(20, _MINUTE), "ours: a mail server says no limit, a mailbox has one"),
-    "discord": ProviderPace(Throttle(20, _MINUTE), "Discord's: 30 requests a minute and webhook"),
+    "discord": ProviderPace(
+        Throttle(15, _MINUTE), "Discord's: 30 requests a minute and webhook", edits=Throttle(10, _MINUTE)
+    ),
     "teams": ProviderPace(Throttle(30, _MINUTE), "Microsoft's: four requests a second and workflow"),
     "line": ProviderPace(Throttle(10, _MINUTE), "ours: LINE bills each message to each person"),
     "apprise": ProviderPace(Throttle(12, _MINUTE), "ours: apprise tells no limit of the service behind it"),

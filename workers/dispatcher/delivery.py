@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from config.files import Files
+from config.receiver import PROVIDER_PACES
 from config.routes import Policy, Receiver
 from schemas.errors import UnavailableError
 from workers.dispatcher import messages, outbox
@@ -60,6 +61,8 @@ class Delivery:
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
         self._channels: dict[str, tuple[Receiver, Channel]] = {}
+        self._edits: dict[str, list[Millis]] = {}
+        """When messages of each receiver were changed."""
         self._fallbacks_looked_at = 0.0
         self.sent = 0
         self.failed = 0
@@ -163,14 +166,20 @@ class Delivery:
             pace = await take_lease(connection, receiver.name, self._owner, now)
         if pace is None or pace.off is not None or pace.not_before > now:
             return
-        rest_until = await edit_due(
+        limit = PROVIDER_PACES[receiver.kind].edits if receiver.kind in PROVIDER_PACES else None
+        recent = recent_sends(limit, self._edits.get(receiver.name, []), now)
+        left = allowance(limit, recent, now).left
+        if left == 0:
+            return
+        done = await edit_due(
             self._store, policy, self._context(), self._signed, receiver.name, channel, self._now, random.random,
-            pace.leased_until - _LEASE_NEEDED_MS,
+            pace.leased_until - _LEASE_NEEDED_MS, messages.EDITS_AT_ONCE if left is None else left,
         )  # fmt: skip
-        if rest_until:
+        self._edits[receiver.name] = [*recent, *done.times]
+        if done.rest_until:
             async with self._store.write() as connection:
                 await set_pace(
-                    connection, receiver.name, not_before=rest_until, failures=pace.failures, sends=pace.sends
+                    connection, receiver.name, not_before=done.rest_until, failures=pace.failures, sends=pace.sends
                 )
 
     def _context(self) -> Context:

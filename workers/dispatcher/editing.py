@@ -55,6 +55,13 @@ class After(NamedTuple):
     rest_until: Millis = 0
 
 
+class Edited(NamedTuple):
+    """When the provider was asked to change something; until when it wants to be left alone (0: it does not say)."""
+
+    times: list[Millis]
+    rest_until: Millis = 0
+
+
 def after(result: Result, failures: int, now: Millis, jitter: float) -> After:
     """What follows an attempt to change a message after so many failures in a row. Pure."""
     if result.kind == "delivered":
@@ -80,18 +87,20 @@ async def edit_due(
     now: Callable[[], Millis],
     jitter: Callable[[], float],
     until: Millis,
-) -> Millis:
-    """Change the receiver's messages that are due, some at a time and while its lease is ours (`until`); returns before
-    when the provider wants to be left alone (0: it does not say)."""
+    most: int,
+) -> Edited:
+    """Change the receiver's messages that are due, so many at most and while its lease is ours (`until`)."""
     async with store.read() as connection:
-        due = await messages.due_edits(connection, receiver, now())
+        due = await messages.due_edits(connection, receiver, now(), most)
+    times: list[Millis] = []
     for standing in due:
         if now() >= until:
-            return 0
+            break
         async with store.write() as connection:
             content = await _content(connection, store.dialect, policy, context, links, receiver, standing)
         result = Result("delivered")
         if content is not None and not content.unchanged:
+            times.append(now())
             result = await channel.edit(standing.ref, standing.slot == MAIN, content.body, standing.style)
         follows = after(result, standing.failures, now(), jitter()) if content is not None else After(forget=True)
         async with store.write() as connection:
@@ -110,8 +119,8 @@ async def edit_due(
                 )
         _say(receiver, standing, result, follows)
         if follows.rest_until:
-            return follows.rest_until
-    return 0
+            return Edited(times, follows.rest_until)
+    return Edited(times)
 
 
 def _say(receiver: str, standing: Standing, result: Result, follows: After) -> None:

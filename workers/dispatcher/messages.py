@@ -114,15 +114,15 @@ async def due_receivers(connection: AsyncConnection, now: Millis) -> set[str]:
     return set(found.scalars())
 
 
-async def due_edits(connection: AsyncConnection, receiver: str, now: Millis) -> list[Standing]:
-    """Messages of a receiver that are due to be changed, those that have waited longest first."""
+async def due_edits(connection: AsyncConnection, receiver: str, now: Millis, most: int) -> list[Standing]:
+    """Messages of a receiver that are due to be changed, the newest change first: somebody has just pressed it."""
     found = await connection.execute(
         text(
             "SELECT incident, slot, ref, posts, language, timezone, marks, failures FROM messages "
-            "WHERE receiver = :receiver AND due_at IS NOT NULL AND due_at <= :now ORDER BY due_at, incident, slot "
+            "WHERE receiver = :receiver AND due_at IS NOT NULL AND due_at <= :now ORDER BY due_at DESC, incident, slot "
             "LIMIT :most"
         ),
-        {"receiver": receiver, "now": now, "most": EDITS_AT_ONCE},
+        {"receiver": receiver, "now": now, "most": min(most, EDITS_AT_ONCE)},
     )
     return [
         Standing(

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from config.words import KINDS, SEVERITIES
 from workers.dispatcher.payload import Notification, ShownPost
 
 _RULE: Final = "━" * 78
@@ -44,8 +45,6 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
         "see": "詳細: hikeshi incidents show {id}    引き受ける: hikeshi incidents ack {id} --by 名前",
     },
 }
-_KINDS_JA: Final = {"complaint": "苦情", "question": "質問", "praise": "称賛", "neutral": "中立", "promotion": "宣伝"}
-_SEVERITIES_JA: Final = {"none": "なし", "low": "低", "medium": "中", "high": "高", "critical": "重大"}
 
 _decoder = msgspec.json.Decoder(Notification)
 
@@ -57,7 +56,7 @@ def render(body: bytes, language: str, timezone: str) -> str:
     incident = shown.incident
     kind, severity = incident.kind, incident.severity
     if language == "ja":
-        kind, severity = _KINDS_JA.get(kind, kind), f"深刻度{_SEVERITIES_JA[severity]}"
+        kind, severity = KINDS["ja"].get(kind, kind), f"深刻度{SEVERITIES['ja'][severity]}"
     counts = words["counts"].format(posts=incident.post_count, authors=incident.author_count)
     lines = [
         _RULE,

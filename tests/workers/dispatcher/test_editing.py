@@ -3,8 +3,11 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from config.channels import AlertmanagerEntry, DiscordEntry, PagerDutyEntry, SlackEntry
-from config.routes import Receiver
+from config.receiver import ProviderPace
+from config.routes import Receiver, Throttle
 from schemas.mention import rfc3339
 from tests.support.providers import pagerduty as pagerduty_fake
 from tests.support.providers import slack as slack_fake
@@ -135,6 +138,33 @@ class TestSlack:
                 assert "Nobody has taken it" in shown(there)
                 await rig.move(BASE_SECONDS + 1)
                 await rig.until(lambda: "Taken by slack:mika" in shown(there))
+
+    async def test_changes_have_a_pace_of_their_own_and_keep_no_page_waiting(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        minute = timedelta(minutes=1)
+        pace = ProviderPace(Throttle(60, minute), "a test's", edits=Throttle(3, minute))
+        monkeypatch.setattr("workers.dispatcher.delivery.PROVIDER_PACES", {"slack": pace})
+        async with Slack() as there:
+            rig = Rig(store, policy(slack(there), language="en"))
+            async with rig.running():
+                await rig.arrive(*(arrival(id=str(n), created=now_ish()) for n in range(1, 6)))
+                await rig.until(lambda: len(there.messages) == 5)
+
+                async def all_sent() -> bool:
+                    return await rig.state("sent") == 5
+
+                await rig.until(all_sent)
+                ids = [row.id for row in await rig.rows("SELECT id FROM incidents")]
+                for identity in ids:
+                    await changed(rig, change.acknowledge, identity, reason="")
+                updates = lambda: sum(got.path.endswith("chat.update") for got in there.got)  # noqa: E731
+                await rig.until(lambda: updates() == 3)
+                await rig.arrive(arrival("a page", id="99", created=now_ish()))
+                await rig.until(lambda: len(there.messages) == 6)
+                assert updates() == 3
+                await rig.move(61)
+                await rig.until(lambda: updates() == 5)
 
     async def test_somebody_deleted_the_message(self, store: Store) -> None:
         async with Slack() as there:

@@ -119,7 +119,10 @@ def _actions(shown: View, parts: Parts, *, buttons: bool) -> Block | None:
     incident = shown["incident"]
     elements: list[Block] = []
     if buttons and incident["scope"] != "ops" and incident["status"] in ("firing", "acknowledged"):
-        wanted = [name for name in ACTIONS if not (name == "acknowledge" and incident["status"] == "acknowledged")]
+        # What has no sense now is not offered: a burst owns no posts that could be called irrelevant.
+        senseless = {"acknowledge"} if incident["status"] == "acknowledged" else set()
+        senseless |= {"not_relevant"} if incident["scope"] == "burst" else set()
+        wanted = [name for name in ACTIONS if name not in senseless]
         elements += [_button(name, incident["id"], parts.labels) for name in wanted]
     if shown["links"]:
         elements.append(
