@@ -271,10 +271,7 @@ class Delivery:
             if then.state == "sent":
                 await outbox.record_sent(connection, dialect, policy, name, frozen, now)
                 if result.made is not None:
-                    await messages.remember(
-                        connection, name, frozen.tells[0].incident, frozen.id, result.made, frozen.style,
-                        frozen.frozen_at, now, result.again_seconds,
-                    )  # fmt: skip
+                    await messages.remember(connection, dialect, name, frozen, result.made, now, result.again_seconds)
             else:
                 await outbox.record_failure(connection, dialect, policy, name, frozen, then, receiver.fallback, now)
             failures = 0 if taken else pace.failures + 1

@@ -39,8 +39,6 @@ class Content(NamedTuple):
 
     body: bytes
     posts: list[str]
-    unchanged: bool
-    """A message in a thread all of whose posts are still there says what it said."""
 
 
 class After(NamedTuple):
@@ -99,7 +97,7 @@ async def edit_due(
         async with store.write() as connection:
             content = await _content(connection, store.dialect, policy, context, links, receiver, standing)
         result = Result("delivered")
-        if content is not None and not content.unchanged:
+        if content is not None:
             times.append(now())
             result = await channel.edit(standing.ref, standing.slot == MAIN, content.body, standing.style)
         follows = after(result, standing.failures, now(), jitter()) if content is not None else After(forget=True)
@@ -153,19 +151,19 @@ async def _content(
         if alert is None:
             return None
         told: Reason = "first" if alert.cleared_at is None else "all_resolved"
-        return Content(ops_body(alert, told, receiver, standing.style.language), [], standing.slot != MAIN)
+        return Content(ops_body(alert, told, receiver, standing.style.language), [])
     incident = (await records.lock(connection, dialect, {standing.incident}, policy)).get(standing.incident)
     if incident is None:
         return None
     posts = await _still_there(connection, dialect, incident, standing.posts)
     left = [post.id for post in posts]
-    if standing.slot != MAIN and left == standing.posts:
-        return Content(b"", left, True)
-    reason: Reason = "all_resolved" if incident.status == "resolved" else "first"
+    reason: Reason = "first" if standing.slot == MAIN else "new_posts"
+    if incident.status == "resolved":
+        reason = "all_resolved"
     count = max(incident.post_count, len(posts)) if standing.slot == MAIN else len(posts)
     shown = notification(incident, reason, receiver, posts, count, {}, links(incident.id))
     full = await enriched(connection, dialect, shown, incident, context, standing.style.language)
-    return Content(encoded(full), left, False)
+    return Content(encoded(full), left)
 
 
 async def _still_there(

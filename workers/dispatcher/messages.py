@@ -1,18 +1,23 @@
 """What a receiver has been sent, in the store: found again to hang on it, changed in place when it no longer holds."""
 
+import re
 from typing import Any, Final, NamedTuple
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from workers.dispatcher.channels.tools import Ref
+from workers.dispatcher.outbox import Frozen
 from workers.dispatcher.outcome import Made
 from workers.dispatcher.style import Style
 from workers.incidents.model import Millis
 from workers.store import Store
+from workers.store.bulk import Rows
 from workers.store.sql import text
 
 MAIN: Final = "main"
+_POSTS: Final = Rows.of(post="text")
+_POST_LINK: Final = re.compile(rb'/status/([0-9]{1,25})"')  # every post that a body shows is there by its link too
 EDITS_AT_ONCE: Final = 10  # ours: what is new is looked at in between
 
 
@@ -47,12 +52,10 @@ class StoredBook:
 
 async def remember(
     connection: AsyncConnection,
+    dialect: str,
     receiver: str,
-    incident: str,
-    key: str,
+    frozen: Frozen,
     made: Made,
-    style: Style,
-    frozen_at: Millis,
     now: Millis,
     again_seconds: float | None,
 ) -> None:
@@ -60,6 +63,7 @@ async def remember(
 
     What has happened to the incident since its bytes were fixed, while nobody knew of the message, makes it due too.
     """
+    incident, slot = frozen.tells[0].incident, MAIN if made.main else frozen.id
     await connection.execute(
         text(
             "INSERT INTO messages (receiver, incident, slot, ref, posts, editable, sent_at, language, timezone, "
@@ -72,16 +76,17 @@ async def remember(
         {
             "receiver": receiver,
             "incident": incident,
-            "slot": MAIN if made.main else key,
+            "slot": slot,
             "ref": msgspec.json.encode(made.ref).decode(),
             "posts": msgspec.json.encode(made.posts).decode(),
             "editable": made.editable,
             "now": now,
-            **style._asdict(),
+            **frozen.style._asdict(),
             "due": None if again_seconds is None else now + round(again_seconds * 1000),
         },
     )
     if made.editable:
+        await _note_posts(connection, dialect, receiver, incident, frozen.body)
         await connection.execute(
             text(
                 "UPDATE messages SET due_at = :now, marks = marks + 1 WHERE receiver = :receiver "
@@ -91,9 +96,9 @@ async def remember(
             {
                 "receiver": receiver,
                 "incident": incident,
-                "slot": MAIN if made.main else key,
+                "slot": slot,
                 "now": now,
-                "frozen_at": frozen_at,
+                "frozen_at": frozen.frozen_at,
             },
         )
     if not made.main:
@@ -103,6 +108,18 @@ async def remember(
                 "WHERE receiver = :receiver AND incident = :incident AND slot = 'main' AND editable"
             ),
             {"receiver": receiver, "incident": incident, "now": now},
+        )
+
+
+async def _note_posts(connection: AsyncConnection, dialect: str, receiver: str, incident: str, body: bytes) -> None:
+    posts = sorted({found.decode() for found in _POST_LINK.findall(body)})
+    if posts:
+        await connection.execute(
+            text(
+                "INSERT INTO message_posts (post, receiver, incident) SELECT r.post, :receiver, :incident "
+                f"FROM {_POSTS.source(dialect)} WHERE true ON CONFLICT DO NOTHING"
+            ),
+            {"receiver": receiver, "incident": incident, **_POSTS.bind(dialect, [(post,) for post in posts])},
         )
 
 

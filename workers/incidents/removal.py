@@ -49,18 +49,20 @@ async def remove(
         await uncount(connection, row.brand, row.kind, row.created_at)
     lost = [row.incident for row in removed if row.incident is not None]
     bursts = await _bursts_of(connection, {row.brand for row in counted})
-    incidents = await records.lock(connection, dialect, {*lost, *bursts})
+    quoting = await _quoting(connection, dialect, rows)
+    incidents = await records.lock(connection, dialect, {*lost, *bursts, *quoting})
     decided: list[tuple[Incident, Decision]] = []
     for incident in incidents.values():
         decision = Decision()
         if incident.scope == "burst":
             incident.post_count = await complaints_in(connection, dialect, incident.brand, incident.spans)
-        else:
+        elif incident.id in lost:
             decision = await _without(connection, incident, lost.count(incident.id), now)
         await _thaw(connection, incident, decision, now)
         decided.append((incident, decision))
     await records.save(connection, dialect, decided, now)
-    await sent_messages.mark(connection, dialect, incidents, now)
+    shown = await sent_messages.showing(connection, dialect, {post_id for _, post_id in keys})
+    await sent_messages.mark(connection, dialect, {*incidents, *shown}, now, threads=True)
     return [notify.due_at for _, decision in decided for notify in decision.notify]
 
 
@@ -72,6 +74,18 @@ async def _forget_numbers(connection: AsyncConnection, dialect: str, rows: Seque
         text(f"DELETE FROM lessons WHERE (brand, post) IN (SELECT r.brand, r.id FROM {source})"), given
     )
     await connection.execute(text(f"DELETE FROM spread_looks WHERE post IN (SELECT r.id FROM {source})"), given)
+
+
+async def _quoting(connection: AsyncConnection, dialect: str, rows: Sequence[tuple[str, str, Millis]]) -> list[str]:
+    """Incidents with bytes that wait to be sent and show one of these posts, in a digest or as what a post answers."""
+    found = await connection.execute(
+        text(
+            f"SELECT DISTINCT outbox.incident FROM outbox JOIN {_REMOVED.source(dialect)} "
+            "ON outbox.body LIKE '%/status/' || r.id || '\"%' WHERE outbox.state IN ('frozen', 'failed')"
+        ),
+        _REMOVED.bind(dialect, rows),
+    )
+    return list(found.scalars())
 
 
 async def _bursts_of(connection: AsyncConnection, brands: set[str]) -> list[str]:

@@ -29,13 +29,26 @@ def changed(decided: Iterable[tuple[Incident, Decision]]) -> set[str]:
     }
 
 
-async def mark(connection: AsyncConnection, dialect: str, incidents: Collection[str], now: Millis) -> None:
-    """Ask that the messages of these incidents be changed, where their channel can."""
+async def showing(connection: AsyncConnection, dialect: str, posts: Collection[str]) -> set[str]:
+    """Incidents in whose messages these posts stand, be it as what a shown one answers."""
+    found = await connection.execute(
+        text(f"SELECT DISTINCT incident FROM {_IDS.source(dialect)} JOIN message_posts ON message_posts.post = r.id"),
+        _IDS.bind(dialect, [(post,) for post in sorted(posts)]),
+    )
+    return set(found.scalars())
+
+
+async def mark(
+    connection: AsyncConnection, dialect: str, incidents: Collection[str], now: Millis, *, threads: bool = False
+) -> None:
+    """Ask that the messages of these incidents be changed, where their channel can; `threads`: all, not their own
+    alone."""
     if not incidents:
         return
+    which = "" if threads else "AND slot = 'main' "
     await connection.execute(
         text(
-            "UPDATE messages SET due_at = :now, marks = marks + 1 WHERE editable "
+            f"UPDATE messages SET due_at = :now, marks = marks + 1 WHERE editable {which}"
             f"AND incident IN (SELECT r.id FROM {_IDS.source(dialect)})"
         ),
         {"now": now, **_IDS.bind(dialect, [(identity,) for identity in sorted(incidents)])},

@@ -1,4 +1,4 @@
-"""The table of what stands at providers: messages that can be found again, to thread on them or to change them."""
+"""Tables of what stands at providers: messages that can be found again, to thread on them or to change them."""
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, PrimaryKeyConstraint, Table, Text, text
 
@@ -27,3 +27,15 @@ messages = Table(
     Index("messages_due", "receiver", "due_at", postgresql_where=text("due_at IS NOT NULL"),
           sqlite_where=text("due_at IS NOT NULL")),
 )  # fmt: skip
+
+# Posts whose text stands in a message, those that a shown one answers among them: where it must go when a post is
+# removed.
+message_posts = Table(
+    "message_posts",
+    metadata,
+    Column("post", Text, nullable=False),
+    Column("receiver", Text, nullable=False),
+    Column("incident", Text, nullable=False),
+    PrimaryKeyConstraint("post", "receiver", "incident"),
+    Index("message_posts_by_incident", "incident"),
+)

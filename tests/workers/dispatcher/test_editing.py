@@ -109,6 +109,26 @@ class TestSlack:
                 await rig.until(lambda: "smoke" not in str(there.messages))
                 assert there.faults == []
 
+    async def test_a_removed_post_that_a_shown_one_answers_goes_too(self, store: Store) -> None:
+        async with Slack() as there:
+            rig = Rig(store, policy(slack(there), language="en"))
+            async with rig.running():
+                await rig.arrive(arrival("our new charger", id="80", kind="neutral", created=now_ish()))
+                answer = {"in_reply_to": "80", "conversation_id": "80"}
+                await rig.arrive(arrival("it smokes", id="90", created=now_ish(), **answer))
+                await rig.until(lambda: "our new charger" in str(there.messages))
+                await rig.until(lambda: rig.state("sent"))
+                there.refusals.append(Refusal(503, {"ok": False, "error": "service_unavailable"}))
+                await rig.arrive(arrival("mine too", id="91", created=now_ish(), severity="high", **answer))
+                await rig.until(lambda: rig.rows("SELECT 1 FROM outbox WHERE body LIKE '%new charger%'"))
+                async with store.write() as connection:
+                    await remove(connection, store.dialect, [("acme", "80")], to_millis(rig.clock.now()))
+                assert not await rig.rows("SELECT 1 FROM outbox WHERE body LIKE '%new charger%'")
+                await rig.move(61)
+                await rig.until(lambda: "our new charger" not in str(there.messages))
+                await rig.until(lambda: len(there.messages) == 2)
+                assert "it smokes" in shown(there)
+
     async def test_429_rests_the_whole_receiver_while_another_goes_on(self, store: Store) -> None:
         async with Slack() as limited, Slack() as free:
             rig = Rig(store, policy(slack(limited, "a"), slack(free, "b"), to=("a", "b")))

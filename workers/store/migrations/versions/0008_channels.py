@@ -29,3 +29,11 @@ def upgrade() -> None:
         "messages_due", "messages", ["receiver", "due_at"],
         postgresql_where=sa.text("due_at IS NOT NULL"), sqlite_where=sa.text("due_at IS NOT NULL"),
     )  # fmt: skip
+    op.create_table(
+        "message_posts",
+        sa.Column("post", sa.Text(), nullable=False),
+        sa.Column("receiver", sa.Text(), nullable=False),
+        sa.Column("incident", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("post", "receiver", "incident"),
+    )
+    op.create_index("message_posts_by_incident", "message_posts", ["incident"])
