@@ -37,14 +37,14 @@ WEIGHTS: Final = {
 }  # fmt: skip
 _WEIGHTS: Final = tuple(WEIGHTS.values())
 # From here on the sum says nothing either way; a post that reads as a complaint needs so much more against it.
-_NEUTRAL: Final = 0.3
+_NEUTRAL: Final = -0.7
 _COMPLAINT_NEEDS: Final = 2.5
 # Nearness (cosines): to the nearest part of what the brand says of itself, to all of it, against the nearest topic and
 # against a namesake; never so much against a post that words could not outweigh it. Without a description or context
 # nothing is near or far.
 _NEAR_MOST, _NEAR_MEAN, _NEAR_WHOLE, _NEAR_TOPIC, _NEAR_NAMESAKE = 5.0, 4.0, 4.0, -9.0, -8.0
 _FARTHEST: Final = -3.0
-_UNKNOWN_NEARNESS: Final = 1.0
+_UNKNOWN_NEARNESS: Final = 0.3
 # A sum is told as a reason from here on.
 _TELLING: Final = 0.5
 
