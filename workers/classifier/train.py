@@ -1,15 +1,17 @@
 """`python -m workers.classifier.train`: makes the shipped weights anew from our posts and the licensed sets."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 import numpy as np
 
-from workers.classifier.encoder import Encoder
+from workers.classifier.encoder import Encoder, Sketcher
 from workers.classifier.model import WEIGHTS
-from workers.classifier.training import build
+from workers.classifier.training import build, calibration
 from workers.classifier.training.corpus import Corpus, Row, add_licensed, add_own, own_posts, unlabelled
+from workers.classifier.training.fit import Array
 
 # How much a row counts, and of how many rows of a set one is taken (ours; see MODEL.md).
 PLAIN_WEIGHT = 10.0
@@ -27,6 +29,23 @@ def corpus_of(licensed: Path, rows: list[Row]) -> Corpus:
     return corpus
 
 
+def careful_of(
+    rows: list[Row], corpus: Corpus, known: build.Views, seen: build.Views, say: Callable[[str], None]
+) -> tuple[build.Kernel, Array]:
+    """Stage 3, calibrated, and what it says of every text: of our own posts, without having seen their industry."""
+    view = build.Seen(known.vectors, known.cues)
+    candidates = build.candidates(corpus)
+    loose = calibration.unseen(rows, view, corpus.targets, corpus.weights, candidates, build.LANDMARKS)
+    by = calibration.measured(loose, rows, known.cues)
+    say(f"calibrated: {by}")
+    model = build.kernel(view, corpus.targets, corpus.weights, candidates, build.LANDMARKS)
+    careful = calibration.built_in(model, by)
+    say("stage 3 fitted")
+    teacher = build.kernel_logits(build.Seen(seen.vectors, seen.cues), careful)
+    teacher[: len(rows)] = calibration.calibrated(loose, known.cues[: len(rows)], by)
+    return careful, teacher
+
+
 @click.command()
 @click.option(
     "--licensed",
@@ -38,13 +57,14 @@ def corpus_of(licensed: Path, rows: list[Row]) -> Corpus:
 @click.option("--cache", type=click.Path(file_okay=False, path_type=Path), help="Keeps the encoder's vectors here.")
 @click.option("--release", default="1", show_default=True, help="Goes into the version that every mark names.")
 def main(licensed: Path, out: Path, cache: Path | None, release: str) -> None:
-    """Train both stages on one thread and write the weights."""
+    """Train all stages on one thread and write the weights."""
     started = time.monotonic()
 
     def say(what: str) -> None:
         click.echo(f"{time.monotonic() - started:6.1f} s  {what}", err=True)
 
-    corpus = corpus_of(licensed, own_posts())
+    rows = own_posts()
+    corpus = corpus_of(licensed, rows)
     more = Corpus()
     add_licensed(more, licensed, LISTENING)
     more.texts += unlabelled(licensed)
@@ -53,13 +73,18 @@ def main(licensed: Path, out: Path, cache: Path | None, release: str) -> None:
     known = build.views(corpus.texts, encoder, cache)
     seen = build.both(known, build.views(more.texts, encoder, cache))
     say("encoded")
-    careful = build.careful(known, corpus.targets, corpus.weights, build.candidates(corpus))
+    careful, teacher = careful_of(rows, corpus, known, seen, say)
+    targets, weights = build.taught(corpus, build.soft(teacher))
+    guess = build.sketching(seen)
+    sketches = build.Seen(Sketcher(encoder, guess.guess, guess.mean).of(seen.pooled), seen.cues)
+    chosen = np.zeros(len(seen.cues), dtype=np.bool_)
+    chosen[: len(corpus.texts)] = build.candidates(corpus)
+    sketch = build.kernel(sketches, targets, weights, chosen, build.SKETCH_LANDMARKS)
     say("stage 2 fitted")
-    targets, weights = build.taught(corpus, build.soft(build.careful_logits(seen, careful)))
     fast = build.fast(seen, targets, weights)
     say("stage 1 fitted")
     out.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(out, **build.pack(fast, careful, release))  # type: ignore[arg-type]
+    np.savez_compressed(out, **build.pack(fast, (guess, sketch), careful, release))  # type: ignore[arg-type]
     say(f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB)")
 
 

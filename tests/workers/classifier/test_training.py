@@ -9,7 +9,8 @@ import pytest
 from schemas.mark import KINDS
 from workers.classifier import cues, features, linear, text
 from workers.classifier.cues import CATEGORIES
-from workers.classifier.training import build
+from workers.classifier.encoder import POOLED, Sketcher
+from workers.classifier.training import build, calibration
 from workers.classifier.training.corpus import Corpus, add_licensed, add_own
 from workers.classifier.training.fit import fit, loss_and_slope
 
@@ -22,11 +23,17 @@ POSTS = [
 
 
 class FakeEncoder:
-    """Vectors that depend on the text alone."""
+    """Views that depend on the text alone."""
 
-    def vectors(self, plain: list[str]) -> np.ndarray:
-        rows = [np.random.default_rng(sum(map(ord, t))).normal(size=512) for t in plain]
-        return np.array([row / np.linalg.norm(row) for row in rows], dtype=np.float32)
+    def means(self, plain: list[str]) -> np.ndarray:
+        return np.array([np.random.default_rng(sum(map(ord, t))).normal(size=512) for t in plain], dtype=np.float32)
+
+    def pooled(self, plain: list[str]) -> np.ndarray:
+        rows = self.means(plain)
+        return np.hstack([rows, rows, rows[:, : POOLED - 1024]])
+
+    def head(self, means: np.ndarray) -> np.ndarray:
+        return np.asarray(means / np.linalg.norm(means, axis=1, keepdims=True), dtype=np.float32)
 
 
 def _corpus() -> Corpus:
@@ -85,18 +92,68 @@ def test_licensed_rows_get_the_targets_their_source_can_give(tmp_path: Path) -> 
     assert corpus.targets[0, linear.NEGATIVE] > 0.9 > 0.1 > corpus.targets[1, linear.NEGATIVE]
 
 
-def test_what_is_packed_is_what_the_program_computes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build, "LANDMARKS", 4)
+def test_what_is_packed_is_what_the_program_computes() -> None:
     corpus = _corpus()
-    seen = build.views(corpus.texts, FakeEncoder(), None)  # type: ignore[arg-type]
-    careful = build.careful(seen, corpus.targets, corpus.weights, build.candidates(corpus))
-    targets, weights = build.taught(corpus, build.soft(build.careful_logits(seen, careful)))
+    encoder = FakeEncoder()
+    seen = build.views(corpus.texts, encoder, None)  # type: ignore[arg-type]
+    candidates = build.candidates(corpus)
+    view = build.Seen(seen.vectors, seen.cues)
+    careful = build.kernel(view, corpus.targets, corpus.weights, candidates, 4)
+    targets, weights = build.taught(corpus, build.soft(build.kernel_logits(view, careful)))
+    guess = build.sketching(seen)
+    drawn = build.Seen(Sketcher(encoder, guess.guess, guess.mean).of(seen.pooled), seen.cues)  # type: ignore[arg-type]
+    sketch = build.kernel(drawn, targets, weights, candidates, 3)
     fast = build.fast(seen, targets, weights)
-    arrays = build.pack(fast, careful, "test")
+    arrays = build.pack(fast, (guess, sketch), careful, "test")
     folded = text.folded(text.plain(corpus.texts))
     found = cues.Scanner().scan(folded)
     one = linear.GramModel(arrays).logits(features.grams(folded), found)
     assert np.abs(one - build.fast_logits(seen, fast)).max() < 0.05  # one byte a weight
-    two = linear.VectorModel(arrays).logits(seen.vectors, found.present, np.zeros_like(one))
-    assert np.abs(two - build.careful_logits(seen, careful)).max() < 1e-3
+    for name, what, model in (("sketch", drawn, sketch), ("careful", view, careful)):
+        said = linear.VectorModel(arrays, name).logits(what.vectors, found.present, one)
+        share = linear.SHARE_BEFORE[name]
+        alone = build.kernel_logits(what, model)
+        assert np.abs(said - (share * one + (1 - share) * alone)).max() < 1e-3
     assert arrays["gram_cues"].shape == (len(CATEGORIES), linear.OUTPUTS)
+    assert np.abs(drawn.vectors - seen.vectors).max() < 0.05  # as many numbers as texts: the guess is exact
+
+
+def test_calibration_brings_the_share_of_complaints_to_what_is_known() -> None:
+    rng = np.random.default_rng(3)
+    rows = [
+        {"id": f"en-{'plain' if i % 2 else 'retail'}-{i:04d}", "kind": "complaint" if i % 3 == 0 else "neutral"}
+        for i in range(600)
+    ]
+    complains = np.array([row["kind"] == "complaint" for row in rows])
+    logits = np.zeros((600, linear.OUTPUTS))
+    logits[:, 0] = 3.0 * (rng.normal(size=600) + complains)  # three times too sure
+    logits[:, linear.NEGATIVE] = logits[:, 0]
+    logits[:, [1, 2, 3, 5]] = -9.0
+    found = np.zeros((600, len(CATEGORIES)), dtype=np.float32)
+    found[:, cues.INDEX["addressed"]] = 1.0
+    by = calibration.measured(logits, rows, found)
+    assert by.kinds < 0.7
+    assert by.negative < 0.7
+    scores = linear.scores(calibration.calibrated(logits, found, by).astype(np.float32)).kinds[:, 0]
+    share = calibration.ADDRESSED_COMPLAINTS
+    expected = share * scores[complains].mean() + (1 - share) * scores[~complains].mean()
+    assert expected == pytest.approx(share, abs=0.02)
+
+
+def test_a_calibration_is_built_into_the_model() -> None:
+    rng = np.random.default_rng(4)
+    vectors = rng.normal(size=(6, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    found = (rng.random((6, len(CATEGORIES))) < 0.3).astype(np.float32)
+    stored = np.rint(vectors[:3] * 127).astype(np.int8)
+    model = build.Kernel(
+        stored,
+        rng.normal(size=(3, linear.OUTPUTS)),
+        rng.normal(size=(len(CATEGORIES), linear.OUTPUTS)),
+        rng.normal(size=linear.OUTPUTS),
+    )
+    by = calibration.Calibration(0.8, 0.4, -0.3, 0.9)
+    seen = build.Seen(vectors, found)
+    outside = calibration.calibrated(build.kernel_logits(seen, model), found, by)
+    inside = build.kernel_logits(seen, calibration.built_in(model, by))
+    assert np.abs(outside - inside).max() < 1e-5

@@ -1,4 +1,4 @@
-"""Builds both models from a corpus: the careful one from labels, the fast one from labels and from the careful one."""
+"""Builds the three stages from a corpus: the careful one from labels, the two fast ones from labels and from it."""
 
 import hashlib
 from collections.abc import Sequence
@@ -11,32 +11,40 @@ from scipy import sparse  # type: ignore[import-untyped]  # ships no types
 
 from workers.classifier import features, linear, text
 from workers.classifier.cues import CATEGORIES, Scanner
-from workers.classifier.encoder import Encoder
+from workers.classifier.encoder import POOLED, Encoder
 from workers.classifier.training.corpus import Corpus
 from workers.classifier.training.fit import Array, fit
 
 # Penalties, chosen on our own posts with whole industries left out (see MODEL.md).
-LANDMARK_PENALTY: Final = 0.1
+LANDMARK_PENALTY: Final = 0.3
 CUE_PENALTY: Final = 3.0
 GRAM_PENALTY: Final = 0.3
 BIAS_PENALTY: Final = 1e-3
-LANDMARKS: Final = 3000
+SKETCH_PENALTY: Final = 1e-3
+LANDMARKS: Final = 2000
+SKETCH_LANDMARKS: Final = 1500
 JITTER: Final = 1e-4
-# How much the fast model listens to the careful one on rows that have labels of their own.
+# How much the taught models listen to the careful one on rows that have labels of their own.
 TEACHER_SHARE: Final = 0.5
 UNLABELLED_WEIGHT: Final = 0.3
+BLOCK: Final = 4096
+
+
+Arrays = dict[str, NDArray[Any]]
 
 
 class Views(NamedTuple):
-    """What the models see of texts: cues, the encoder's vectors, hashed n-grams."""
+    """What the models see of texts: cues, the encoder's cheap view and its vectors, hashed n-grams."""
 
     cues: NDArray[np.float32]
+    pooled: NDArray[np.float32]
+    means: NDArray[np.float32]
     vectors: NDArray[np.float32]
     grams: Any
 
 
 def views(texts: Sequence[str], encoder: Encoder, cache: Path | None) -> Views:
-    """All views of the texts; `cache` keeps the vectors of an earlier run with the same texts."""
+    """All views of the texts; `cache` keeps what the encoder said in an earlier run with the same texts."""
     plain = text.plain(texts)
     folded = text.folded(plain)
     cues = Scanner().scan(folded).present.astype(np.float32)
@@ -47,23 +55,42 @@ def views(texts: Sequence[str], encoder: Encoder, cache: Path | None) -> Views:
     shape = (len(texts), 1 << features.BUCKETS_BITS)
     grams = sparse.coo_matrix((values, (owner.astype(np.int32), buckets)), shape=shape).tocsr()
     grams.sum_duplicates()
-    return Views(cues, _vectors(plain, encoder, cache), grams)
+    pooled, means = _encoded(plain, encoder, cache)
+    return Views(cues, pooled, means, encoder.head(means), grams)
 
 
-def _vectors(plain: Sequence[str], encoder: Encoder, cache: Path | None) -> NDArray[np.float32]:
+def _encoded(plain: Sequence[str], encoder: Encoder, cache: Path | None) -> tuple[linear.Floats, linear.Floats]:
     """Rounded to half precision, so that a run with a cache and one without see the same numbers."""
     path = cache and cache / f"{hashlib.sha256(chr(0).join(plain).encode()).hexdigest()}.npy"
     if path and path.exists():
-        return np.asarray(np.load(path, allow_pickle=False), dtype=np.float32)
-    vectors = encoder.vectors(plain).astype(np.float16)
-    if path:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.save(path, vectors)
-    return vectors.astype(np.float32)
+        both = np.load(path, allow_pickle=False)
+    else:
+        both = np.hstack([encoder.pooled(plain), encoder.means(plain)]).astype(np.float16)
+        if path:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            np.save(path, both)
+    return both[:, :POOLED].astype(np.float32), both[:, POOLED:].astype(np.float32)
 
 
-class Careful(NamedTuple):
-    """Stage 2 as fitted: landmarks as stored, weights of nearness to them, of cues, and the bias."""
+class Sketching(NamedTuple):
+    """The linear guess of the encoder's mean from the cheap view, as stored."""
+
+    guess: NDArray[np.float16]
+    mean: NDArray[np.float32]
+
+
+def sketching(seen: Views) -> Sketching:
+    """The guess with the least square error over all texts, labelled or not."""
+    centre, target = seen.pooled.mean(axis=0, dtype=np.float64), seen.means.mean(axis=0, dtype=np.float64)
+    columns = seen.pooled.astype(np.float64) - centre
+    among = columns.T @ columns
+    among[np.diag_indices_from(among)] *= 1.0 + SKETCH_PENALTY
+    guess = np.linalg.solve(among, columns.T @ (seen.means - target)).astype(np.float16)
+    return Sketching(guess, (target - centre @ guess.astype(np.float64)).astype(np.float32))
+
+
+class Kernel(NamedTuple):
+    """A stage with a kernel as fitted: landmarks as stored, weights of nearness to them, of cues, and the bias."""
 
     landmarks: NDArray[np.int8]
     weights: Array
@@ -71,27 +98,38 @@ class Careful(NamedTuple):
     bias: Array
 
 
-def careful(seen: Views, targets: Array, weights: Array, candidates: NDArray[np.bool_]) -> Careful:
-    """Fits stage 2 (Nyström's way): a kernel machine over landmarks spread evenly over the candidates' rows."""
+class Seen(NamedTuple):
+    """What a kernel sees of texts."""
+
+    vectors: NDArray[np.float32]
+    cues: NDArray[np.float32]
+
+
+def kernel(seen: Seen, targets: Array, weights: Array, candidates: NDArray[np.bool_], landmarks: int) -> Kernel:
+    """Fits a kernel machine (Nyström's way) over landmarks spread evenly over the candidates' rows."""
     places = np.flatnonzero(candidates)
-    chosen = seen.vectors[places[np.linspace(0, len(places) - 1, min(LANDMARKS, len(places))).astype(int)]]
+    chosen = seen.vectors[places[np.linspace(0, len(places) - 1, min(landmarks, len(places))).astype(int)]]
     stored = np.rint(chosen / np.abs(chosen).max(axis=1, keepdims=True) * 127.0).astype(np.int8)
     marks = linear.landmarks(stored)
     among = linear.nearness(marks, marks).astype(np.float64) + JITTER * np.eye(len(marks))
     whitening = np.linalg.inv(np.linalg.cholesky(among)).T
-    near = linear.nearness(seen.vectors, marks).astype(np.float64) @ whitening
-    columns = np.hstack([near, seen.cues, np.ones((len(seen.cues), 1))])
+    columns = np.empty((len(seen.cues), len(marks) + len(CATEGORIES) + 1))
+    for first in range(0, len(columns), BLOCK):
+        rows = slice(first, first + BLOCK)
+        columns[rows, : len(marks)] = linear.nearness(seen.vectors[rows], marks).astype(np.float64) @ whitening
+    columns[:, len(marks) : -1] = seen.cues
+    columns[:, -1] = 1.0
     penalty = np.r_[np.full(len(marks), LANDMARK_PENALTY), np.full(len(CATEGORIES), CUE_PENALTY), [BIAS_PENALTY]]
     matrix = fit(columns, targets, weights, penalty, steps=120)
-    return Careful(stored, whitening @ matrix[: len(marks)], matrix[len(marks) : -1], matrix[-1])
+    return Kernel(stored, whitening @ matrix[: len(marks)], matrix[len(marks) : -1], matrix[-1])
 
 
-def careful_logits(seen: Views, model: Careful) -> Array:
-    """Outputs of stage 2 by itself, block by block: the nearness to all landmarks is large."""
+def kernel_logits(seen: Seen, model: Kernel) -> Array:
+    """Outputs of a kernel by itself, block by block: the nearness to all landmarks is large."""
     marks = linear.landmarks(model.landmarks)
     blocks = [
-        linear.nearness(seen.vectors[first : first + 4096], marks) @ model.weights.astype(np.float32)
-        for first in range(0, len(seen.vectors), 4096)
+        linear.nearness(seen.vectors[first : first + BLOCK], marks) @ model.weights.astype(np.float32)
+        for first in range(0, len(seen.vectors), BLOCK)
     ]
     return np.asarray(np.vstack(blocks) + seen.cues @ model.cues + model.bias)
 
@@ -148,24 +186,30 @@ def both(first: Views, second: Views) -> Views:
     """The rows of both, one after the other."""
     return Views(
         np.vstack([first.cues, second.cues]),
+        np.vstack([first.pooled, second.pooled]),
+        np.vstack([first.means, second.means]),
         np.vstack([first.vectors, second.vectors]),
         sparse.vstack([first.grams, second.grams], format="csr"),
     )
 
 
-def pack(fast_matrix: Array, model: Careful, version: str) -> dict[str, NDArray[Any]]:
+def pack(fast_matrix: Array, sketch: tuple[Sketching, Kernel], careful: Kernel, version: str) -> Arrays:
     """The arrays of the weights file: the n-gram table and the landmarks as one byte a number, the rest as it is."""
     buckets = 1 << features.BUCKETS_BITS
     table = fast_matrix[:buckets]
     scale = np.maximum(np.abs(table).max(axis=0) / 127.0, 1e-9)
-    return {
+    arrays = {
         "version": np.array(version),
         "gram_table": np.rint(table / scale).astype(np.int8),
         "gram_scale": scale.astype(np.float32),
         "gram_cues": fast_matrix[buckets:-1].astype(np.float32),
         "gram_bias": fast_matrix[-1].astype(np.float32),
-        "landmarks": model.landmarks,
-        "landmark_weights": model.weights.astype(np.float32),
-        "vector_cues": model.cues.astype(np.float32),
-        "vector_bias": model.bias.astype(np.float32),
+        "sketch_map": sketch[0].guess,
+        "sketch_mean": sketch[0].mean,
     }
+    for name, model in (("sketch", sketch[1]), ("careful", careful)):
+        arrays[f"{name}_landmarks"] = model.landmarks
+        arrays[f"{name}_weights"] = model.weights.astype(np.float32)
+        arrays[f"{name}_cues"] = model.cues.astype(np.float32)
+        arrays[f"{name}_bias"] = model.bias.astype(np.float32)
+    return arrays

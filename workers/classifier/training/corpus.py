@@ -15,10 +15,10 @@ from workers.classifier import linear
 
 POSTS: Final = Path(__file__).parent.parent / "data" / "posts"
 
-# Of the posts that open with a company's handle about two in three are complaints (62 and 63 % in the two public sets
-# of such posts, as published). Ours hold half, and the rated tweets next to none: this moves what the models expect of
-# such a post towards that share.
+# Posts to a company's account count for more where they complain: the rated tweets hold next to none of them.
 ADDRESSED_COMPLAINTS: Final = 4.0
+# Posts that only share a word with a brand are rare among ours and of one kind; the rated tweets are about no brand.
+IRRELEVANT_WEIGHT: Final = 3.0
 
 Row = dict[str, Any]
 
@@ -58,6 +58,11 @@ def own_posts(folder: Path = POSTS) -> list[Row]:
     return [row for path in sorted(folder.glob("*.jsonl")) for row in _lines(path)]
 
 
+def is_plain(row: Row) -> bool:
+    """Written as most people write, without wit."""
+    return "-plain-" in str(row["id"])
+
+
 def add_own(corpus: Corpus, rows: list[Row], plain_weight: float, other_weight: float) -> None:
     """Kind and severity as labelled; complaints are negative, praise and promotion are not, the rest mostly not.
 
@@ -65,11 +70,14 @@ def add_own(corpus: Corpus, rows: list[Row], plain_weight: float, other_weight: 
     """
     for row in rows:
         kind, severity = row["kind"], SEVERITIES.index(row["severity"])
-        weight = plain_weight if "-plain-" in row["id"] else other_weight
+        weight = plain_weight if is_plain(row) else other_weight
         if kind == "complaint" and row["text"].startswith("@"):
             weight *= ADDRESSED_COMPLAINTS
+        if kind == "irrelevant":
+            weight = max(weight, IRRELEVANT_WEIGHT)
+        sided = kind in ("complaint", "praise") or is_plain(row)
         targets = {KINDS.index(kind): 1.0, linear.NEGATIVE: 1.0 if kind == "complaint" else 0.0}
-        weights = {0: weight, linear.NEGATIVE: weight if kind in ("complaint", "praise") else weight / 2}
+        weights = {0: weight, linear.NEGATIVE: weight if sided else weight / 2}
         if kind == "complaint":
             for step, output in enumerate(range(linear.OUTPUTS)[linear.SEVERITY], start=2):
                 targets[output] = float(severity >= step)
@@ -117,8 +125,10 @@ def _negative(score: float) -> float:
 def _rated_tweet(row: Row) -> tuple[dict[str, float], float | None]:
     score = row["score"]
     if score < -0.5:  # private misery more often than a breach
-        return {"complaint": 0.7, "neutral": 0.3}, _negative(score)
-    return ({"praise": 1.0} if score > 1.0 else {"neutral": 1.0}), _negative(score)
+        return {"complaint": 0.7, "irrelevant": 0.3}, _negative(score)
+    if score > 1.0:
+        return {"praise": 1.0}, _negative(score)
+    return {"neutral": 0.6, "irrelevant": 0.4}, _negative(score)
 
 
 def _rated_review(row: Row) -> tuple[dict[str, float], float | None]:
