@@ -56,7 +56,15 @@ class XApi:
     answer that refuses a name makes it the other from then on.
     """
 
-    def __init__(self, base_url: str, token: str, *, spelling: Spelling = "tweet", authors: bool = True) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        token: str,
+        *,
+        spelling: Spelling = "tweet",
+        authors: bool = True,
+        window_seconds: float = WINDOW_SECONDS,
+    ) -> None:
         self._base_url = base_url.rstrip("/")
         self.spelling, self._authors = spelling, authors
         self._session = aiohttp.ClientSession(
@@ -65,7 +73,7 @@ class XApi:
             cookie_jar=aiohttp.DummyCookieJar(),
         )
         self._throttles = {
-            name: Throttler(rate_limit=most, period=WINDOW_SECONDS, retry_interval=_POLL_SECONDS)
+            name: Throttler(rate_limit=most, period=window_seconds, retry_interval=_POLL_SECONDS)
             for name, most in _REQUESTS.items()
         }
 
@@ -193,12 +201,18 @@ class XApi:
         return (answer if isinstance(answer, dict) else {}), content
 
 
-def open_api(settings: XSettings) -> XApi:
-    """The API with the account of the settings; ConfigurationError without a token. Close it."""
+def open_api(settings: XSettings, window_seconds: float = WINDOW_SECONDS) -> XApi:
+    """The API with the account of the settings; ConfigurationError without a token. Close it.
+
+    `window_seconds`: of X's limits; shorter where its time runs faster, in tests.
+    """
     if settings.bearer_token is None:
         raise ConfigurationError("reading X needs HIKESHI_X__BEARER_TOKEN")
     token = settings.bearer_token.get_secret_value()
-    return XApi(settings.base_url, token, spelling=settings.spelling, authors=settings.authors)
+    return XApi(
+        settings.base_url, token,
+        spelling=settings.spelling, authors=settings.authors, window_seconds=window_seconds,
+    )  # fmt: skip
 
 
 def _list(value: Any) -> list[dict[str, Any]]:

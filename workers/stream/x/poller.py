@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Final
 
 from config.x_settings import XSettings
@@ -55,6 +56,7 @@ class Poller:
         self.fail_first, self._settings, self._allowance = fail_first, settings, allowance
         self._words_alone = False
         self._told_deaf = False
+        self._began = clock.now().timestamp()
 
     async def run(self, seconds: float | None) -> None:
         """Poll for so long, or for ever; raises RefusedError."""
@@ -71,8 +73,8 @@ class Poller:
                 if search.refused is not None:
                     await self._refused(search)
                     continue
-                waits.close()
                 if not search.faults:
+                    waits.close()
                     self._well(search)
                 wait = poll_seconds(len(rules), self._pace)
                 self._watch_deafness(wait)
@@ -86,7 +88,9 @@ class Poller:
         start = first_start(watermark.heard_until, self._settings.look_back, end)
         start = end - round(pace.settle * 1000) if start is None else min(start, end) - round(pace.settle * 1000)
         late = end - start > (pace.late + pace.settle) * 1000
-        search = self._searcher.begin(Gap(start, end), self._allowance, late=late, patient=False)
+        # Ours: a poll that finds X away gives up soon, so that we notice; the next one looks at the same time again.
+        allowance = self._allowance if late else replace(self._allowance, seconds=pace.deaf)
+        search = self._searcher.begin(Gap(start, end), allowance, late=late, patient=False)
         watermark.gap_opened(start)
         await self._searcher.look(search, start, end / 1000)
         metrics.X_POLLS.inc()
@@ -119,8 +123,8 @@ class Poller:
 
     def _watch_deafness(self, wait: float) -> None:
         heard = self._reception.watermark.heard_until
-        now = self._clock.now().timestamp()
-        deaf = 0.0 if heard is None else max(0.0, now - heard / 1000 - self._pace.soon - wait)
+        since = self._began if heard is None else heard / 1000 + self._pace.soon
+        deaf = max(0.0, self._clock.now().timestamp() - since - wait)
         metrics.X_DEAF_SECONDS.set(deaf)
         self._health.facts["deaf_seconds"] = round(deaf, 1)
         if deaf >= self._pace.deaf and not self._told_deaf:

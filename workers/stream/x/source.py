@@ -96,7 +96,7 @@ class XSource:
             return
         buffer = Buffer()
         self._reception = self._receive(loaded, buffer)
-        api = open_api(self._settings)
+        api = open_api(self._settings, self._pace.connect_window)
         working = asyncio.create_task(self._work(api, self._reception, loaded.state), name="x-work")
         try:
             while await unless(stopping, _ready(buffer, working)):
@@ -152,8 +152,9 @@ class XSource:
                     "X says that the plan has no stream any more; posts come by search, a minute late, until it has",
                     "X によると契約にストリームがなくなりました。戻るまで検索で読みます（1分ほど遅れます）",
                 )
-            supervisor.fail_first = False
+            poller.fail_first = supervisor.fail_first
             await poller.run(self._pace.again)
+            supervisor.fail_first = poller.fail_first
 
     async def _keep(self, supervisor: Supervisor) -> None:
         """Write the state each second; the stream goes on while the store is away. A lost lease ends the stream."""

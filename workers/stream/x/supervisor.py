@@ -145,6 +145,7 @@ class Supervisor:
         """Wait until nothing of ours or of X's forbids to connect."""
         await self.permitted.wait()
         await self._reception.buffer.half_empty()
+        self._money.look()
         await self._money.affordable()
         seconds = connect_wait(self.connects, self._clock.now().timestamp(), self._pace.connect_window)
         if seconds > 0:
