@@ -6,7 +6,7 @@ from typing import Final
 
 from config.routes import Policy
 from schemas.mark import INFLUENCES, SEVERITIES
-from workers.incidents import escalation
+from workers.incidents import escalation, gravity
 from workers.incidents.burst import within
 from workers.incidents.model import (
     CRITICAL,
@@ -64,6 +64,7 @@ def posts_arrived(
     opened = incident.updated_at == 0
     severity_before = incident.severity if severity_before is None else severity_before
     _take_over(incident, posts, now)
+    gravity.raise_by_reach(incident, route(policy, incident, now).first.language, MAX_REASONS)
     if opened:
         decision.events.append(Event("opened", _what(incident)))
     elif incident.severity > severity_before:
@@ -86,6 +87,15 @@ def posts_arrived(
     escalation.start(incident, routed.escalation, now, decision)
     escalation.advance(incident, now, None, decision)
     incident.due_at = next_due(incident, routed, now)
+    return decision
+
+
+def spread_further(incident: Incident, policy: Policy, now: Millis) -> Decision:
+    """It was passed on so often that it is graver than its posts. Nothing new is in it, so its quiet goes on."""
+    quiet_since = incident.last_post_at
+    decision = posts_arrived(incident, [], [], policy, now)
+    incident.last_post_at = quiet_since
+    incident.due_at = next_due(incident, route(policy, incident, now), now) if incident.is_open else incident.due_at
     return decision
 
 

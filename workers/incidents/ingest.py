@@ -15,8 +15,9 @@ from workers.incidents import minutes, posts, records
 from workers.incidents.auto import NEAR
 from workers.incidents.burst import window_minutes
 from workers.incidents.bursts import judge_bursts
-from workers.incidents.decide import milliseconds, posts_arrived, resolve
-from workers.incidents.model import KIND_WEIGHT, Decision, Desk, Incident, Millis, Post, burst_key
+from workers.incidents.decide import milliseconds, posts_arrived, resolve, spread_further
+from workers.incidents.gravity import by_reach
+from workers.incidents.model import KIND_WEIGHT, Decision, Desk, Incident, Millis, Post, burst_key, care_key
 from workers.incidents.placing import Place, place
 from workers.incidents.removal import remove
 from workers.incidents.routing import route
@@ -170,7 +171,7 @@ async def _store(
         if p.post.incident is not None:
             batch.new[p.post.incident].append(p.post)
     await _revise(connection, around, batch, revisions)
-    await _count_spread(connection, dialect, new)
+    await _count_spread(connection, dialect, batch, new)
     await _count_members(connection, dialect, batch.by_id, batch.new)
     counted = [p.post for p in new if not p.spread_only]
     became = [
@@ -205,6 +206,8 @@ def _decide(incident: Incident, batch: _Batch, burst: Incident | None, around: C
     joined, revised = batch.new[incident.id], batch.revised[incident.id]
     if joined or revised:
         return posts_arrived(incident, joined, revised, around.policy, around.now, burst=burst)
+    if incident.is_open and by_reach(incident) > incident.severity:
+        return spread_further(incident, around.policy, around.now)
     if incident.id not in batch.left:
         return None
     if incident.post_count == 0 and incident.is_open:
@@ -249,6 +252,7 @@ async def _incidents(connection: AsyncConnection, around: Context, placed: Seque
     """Lock what the posts may join, in the order of keys: their roots' incidents and their brands' bursts."""
     keys = {p.key for p in placed if p.desk is not None}
     keys |= {burst_key(p.post.brand) for p in placed if p.desk == "care" or p.post.revision > 0}
+    keys |= {care_key(p.post.brand, p.post.root) for p in placed if p.spread_only}  # what has spread may be graver now
     found = await records.lock_latest(connection, around.dialect, keys, around.policy)
     by_id = {incident.id: incident for incident in found.values()}
     return _Batch(found, by_id, defaultdict(list), defaultdict(list), set())
@@ -311,10 +315,13 @@ async def _revise(
     await posts.revise(connection, around.dialect, [p.post for p, _ in revisions], [p.body for p, _ in revisions])
 
 
-async def _count_spread(connection: AsyncConnection, dialect: str, new: Sequence[_Placed]) -> None:
+async def _count_spread(connection: AsyncConnection, dialect: str, batch: _Batch, new: Sequence[_Placed]) -> None:
     retweets = [(p.post.brand, p.post.root) for p in new if p.spread_only and not p.quote]
     quotes = [(p.post.brand, p.post.root) for p in new if p.quote]
-    await posts.count_spread(connection, dialect, retweets, quotes)
+    for (brand, root), total in (await posts.count_spread(connection, dialect, retweets, quotes)).items():
+        incident = batch.latest.get(care_key(brand, root))
+        if incident is not None:
+            incident.spread = total
 
 
 async def _count_members(

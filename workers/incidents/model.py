@@ -140,6 +140,8 @@ class Incident(msgspec.Struct, kw_only=True):
     is_new: bool = False
     """Opened by this very transaction: it takes the place of what had its key before."""
     usernames: frozenset[str] = frozenset()
+    spread: int = 0
+    """Retweets and quotes of its root, where this very transaction counted some."""
 
     @property
     def is_open(self) -> bool:

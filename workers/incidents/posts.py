@@ -121,21 +121,23 @@ async def revise(connection: AsyncConnection, dialect: str, posts: Sequence[Post
 
 async def count_spread(
     connection: AsyncConnection, dialect: str, retweets: Sequence[Key], quotes: Sequence[Key]
-) -> None:
-    """Count retweets and quotes under brand and root."""
+) -> dict[Key, int]:
+    """Count retweets and quotes under brand and root; returns how many each of these has by now."""
     counts: dict[Key, list[int]] = defaultdict(lambda: [0, 0])
-    for place, found in enumerate((retweets, quotes)):
-        for key in found:
+    for place, keys in enumerate((retweets, quotes)):
+        for key in keys:
             counts[key][place] += 1
-    if counts:
-        await connection.execute(
-            text(
-                f"INSERT INTO spread ({_SPREAD.names}) SELECT {_SPREAD.names} FROM {_SPREAD.source(dialect)} "
-                "WHERE true ON CONFLICT (brand, root) DO UPDATE SET retweets = spread.retweets + excluded.retweets, "
-                "quotes = spread.quotes + excluded.quotes"
-            ),
-            _SPREAD.bind(dialect, [(*key, *both) for key, both in sorted(counts.items())]),
-        )
+    if not counts:
+        return {}
+    found = await connection.execute(
+        text(
+            f"INSERT INTO spread ({_SPREAD.names}) SELECT {_SPREAD.names} FROM {_SPREAD.source(dialect)} "
+            "WHERE true ON CONFLICT (brand, root) DO UPDATE SET retweets = spread.retweets + excluded.retweets, "
+            "quotes = spread.quotes + excluded.quotes RETURNING brand, root, retweets, quotes"
+        ),
+        _SPREAD.bind(dialect, [(*key, *both) for key, both in sorted(counts.items())]),
+    )
+    return {(row.brand, row.root): row.retweets + row.quotes for row in found}
 
 
 async def add_authors(
