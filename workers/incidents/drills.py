@@ -114,10 +114,10 @@ async def _close(connection: AsyncConnection, dialect: str, policy: Policy, row:
 async def _open_drills(connection: AsyncConnection) -> Sequence[Row[Any]]:
     found = await connection.execute(
         text(
-            "SELECT id, key, status, opened_at FROM incidents WHERE latest AND key >= :first AND key < :end "
-            "AND status IN ('firing', 'acknowledged')"
+            "SELECT id, key, status, opened_at FROM incidents WHERE brand = :brand AND status = 'firing' UNION ALL "
+            "SELECT id, key, status, opened_at FROM incidents WHERE brand = :brand AND status = 'acknowledged'"
         ),
-        {"first": f"{BRAND}/", "end": f"{BRAND}0"},  # 0 follows the slash: a span of the index of keys
+        {"brand": BRAND},
     )
     return found.all()
 

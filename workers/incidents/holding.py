@@ -142,15 +142,17 @@ async def _inhibitor(connection: AsyncConnection, inhibition: Inhibition, incide
             names = [f"{column}_{place}" for place in range(len(wanted))]
             conditions.append(f" AND {column} IN ({', '.join(f':{name}' for name in names)})")
             values |= dict(zip(names, wanted, strict=True))
-    found = await connection.execute(
-        text(
-            "SELECT id FROM incidents WHERE brand = :brand AND id <> :id AND status IN ('firing', 'acknowledged') "
-            f"AND mute IS NULL{''.join(conditions)} ORDER BY opened_at LIMIT 1"
-        ),
-        values,
-    )
-    identity: str | None = found.scalar()
-    return identity
+    for status in ("firing", "acknowledged"):  # one after the other: each has an index of its own
+        found = await connection.execute(
+            text(
+                f"SELECT id FROM incidents WHERE brand = :brand AND id <> :id AND status = '{status}' "
+                f"AND mute IS NULL{''.join(conditions)} ORDER BY opened_at LIMIT 1"
+            ),
+            values,
+        )
+        if (identity := found.scalar()) is not None:
+            return str(identity)
+    return None
 
 
 def _millis(moment: datetime) -> Millis:

@@ -129,6 +129,8 @@ incidents = Table(
     Column("muted_by", Text),  # who or what keeps its notifications back, for people
     Column("muted_until", BigInteger),  # null with a mute: until what mutes it is over
     Column("mute", Text),  # what mutes it: silence:ID, incident:ID, campaign:NAME
+    Index("incidents_taken", "brand", postgresql_where=text("status = 'acknowledged'"),
+          sqlite_where=text("status = 'acknowledged'")),
     Index("incidents_muted", "mute", postgresql_where=text("mute IS NOT NULL"),
           sqlite_where=text("mute IS NOT NULL")),
     Index("incidents_latest", "key", unique=True, postgresql_where=text("latest"), sqlite_where=text("latest")),

@@ -20,6 +20,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("mute IS NOT NULL"),
         sqlite_where=sa.text("mute IS NOT NULL"),
     )
+    op.create_index(
+        "incidents_taken",
+        "incidents",
+        ["brand"],
+        unique=False,
+        postgresql_where=sa.text("status = 'acknowledged'"),
+        sqlite_where=sa.text("status = 'acknowledged'"),
+    )
     op.add_column("outbox", sa.Column("held", sa.Text(), nullable=True))
     op.create_table(
         "silences",
