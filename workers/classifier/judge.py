@@ -137,7 +137,7 @@ class Judge:
             for i, heard in zip(places, self._lessons[brand].judge(like, range(len(places))), strict=True):
                 if heard is not None:
                     kind = judged[i].kind
-                    judged[i] = _scored(judged[i], heard.scores(judged[i].scores))
+                    judged[i] = scored(judged[i], heard.scores(judged[i].scores))
                     if judged[i].kind != kind or heard.share is not None:
                         judged[i] = _because(judged[i], heard.reason(judged[i].kind, judged[i].lang == "ja"))
         return judged
@@ -191,7 +191,7 @@ def _promotes(post: Post, verdict: Verdict, found: Sequence[Sign], wave: Wave | 
     japanese = verdict.lang == "ja"
     told = [sign.japanese if japanese else sign.english for sign in found]
     if verdict.kind != "promotion" and any(s.certain for s in found) and verdict.scores["complaint"] < _COMPLAINS:
-        verdict = _because(_scored(verdict, _with(verdict.scores, "promotion", _FORM_SAYS)), *told)
+        verdict = _because(scored(verdict, _with(verdict.scores, "promotion", _FORM_SAYS)), *told)
         metrics.PROMOTIONS.labels("form").inc()
     elif verdict.kind == "promotion":
         verdict = _because(verdict, *told) if told else verdict
@@ -200,7 +200,7 @@ def _promotes(post: Post, verdict: Verdict, found: Sequence[Sign], wave: Wave | 
         return verdict
     links = bool(found or post.urls or "://" in post.text)
     if verdict.kind != "promotion" and becomes_promotion(verdict.kind, links, verdict.scores["promotion"]):
-        verdict = _scored(verdict, _with(verdict.scores, "promotion", _FORM_SAYS))
+        verdict = scored(verdict, _with(verdict.scores, "promotion", _FORM_SAYS))
         metrics.PROMOTIONS.labels("wave").inc()
     metrics.WAVE_POSTS.labels("kept_out" if verdict.kind == "promotion" else "shown").inc()
     return _because(verdict, _wave_reason(wave, verdict.kind, japanese))
@@ -223,7 +223,7 @@ def _about(verdict: Verdict, weighed: relevance.Relevance) -> Verdict:
     best = max(rest.values()) / (sum(rest.values()) or 1.0)
     if share < 0.5:
         share = min(share, best / (1.0 + best) - 1e-3)
-    judged = _scored(verdict, _with(verdict.scores, "irrelevant", max(share, 0.0)))
+    judged = scored(verdict, _with(verdict.scores, "irrelevant", max(share, 0.0)))
     if judged.kind != "irrelevant":
         return judged
     said = [japanese if verdict.lang == "ja" else english for english, japanese in weighed.reasons]
@@ -239,7 +239,7 @@ def _with(scores: Mapping[str, float], kind: Kind, share: float) -> dict[str, fl
     return {other: share if other == kind else score * (1.0 - share) / others for other, score in scores.items()}
 
 
-def _scored(verdict: Verdict, scores: Mapping[str, float]) -> Verdict:
+def scored(verdict: Verdict, scores: Mapping[str, float]) -> Verdict:
     """The verdict by these scores: four digits each, their sum 1, the likeliest kind and its severity."""
     rounded = {kind: round(scores[kind], 4) for kind in KINDS}
     kind = max(KINDS, key=rounded.__getitem__)

@@ -11,10 +11,13 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from config.brands import Brand, load_brands
-from schemas.mark import Verdict
+from schemas.mark import KINDS, Verdict
 from workers.classifier import metrics
-from workers.classifier.judge import Judge
+from workers.classifier.judge import Judge, scored
 from workers.classifier.model import Classifier, Post
+from workers.classifier.teaching import Lessons
+from workers.incidents.likeness import Likenesses, likenesses
+from workers.incidents.teaching import Taught
 
 DATA: Final = Path(__file__).parent / "data" / "relevance"
 FITTED: Final = frozenset({"apple", "supercup-ice", "polo", "line-app", "visa", "kirin"})
@@ -89,6 +92,9 @@ def table(classifier: Classifier) -> list[tuple[str, str]]:
             chosen = [i for i, row in enumerate(labelled) if wanted is None or row.brand not in FITTED]
             lines.append((f"relevance, {name}", f"{known}: {_said([labelled[i] for i in chosen], verdicts, chosen)}"))
         if known == next(iter(KNOWN)):
+            for marks in (1, 3, 6):
+                after = f"after {marks} wrong ones of each brand were put right"
+                lines.append(("relevance, taught", f"{after}: {_words(taught(labelled, verdicts, marks))}"))
             for lang in ("ja", "en"):
                 chosen = [i for i, row in enumerate(labelled) if row.lang == lang]
                 said = _said([labelled[i] for i in chosen], verdicts, chosen)
@@ -96,8 +102,34 @@ def table(classifier: Classifier) -> list[tuple[str, str]]:
     return lines
 
 
+def taught(labelled: Sequence[Row], verdicts: Sequence[Verdict], marks: int) -> Figures:
+    """The same after a user has put right so many wrong ones of each brand, the first of the file; those left out."""
+    like = likenesses([row.text for row in labelled])
+    kept: list[tuple[Row, Verdict]] = []
+    for brand in dict.fromkeys(row.brand for row in labelled):
+        places = [i for i, row in enumerate(labelled) if row.brand == brand]
+        wrong = [i for i in places if (verdicts[i].kind == "irrelevant") == labelled[i].about][:marks]
+        lessons = Lessons([_lesson(labelled[i], verdicts[i], like, i) for i in wrong])
+        rest = [i for i in places if i not in wrong]
+        for i, heard in zip(rest, lessons.judge(like, rest), strict=True):
+            kept.append(
+                (labelled[i], verdicts[i] if heard is None else scored(verdicts[i], heard.scores(verdicts[i].scores)))
+            )
+    return figures([row for row, _ in kept], [verdict for _, verdict in kept])
+
+
+def _lesson(row: Row, verdict: Verdict, like: Likenesses, i: int) -> Taught:
+    """What a user would say of a post that was taken wrong."""
+    others = {kind: score for kind, score in verdict.scores.items() if kind != "irrelevant"}
+    kind = max(KINDS[:-1], key=others.__getitem__) if row.about else KINDS[-1]
+    return Taught(row.brand, str(i), kind, verdict.kind, "", like.exact[i], like.of(i))
+
+
 def _said(labelled: Sequence[Row], verdicts: Sequence[Verdict], chosen: Sequence[int]) -> str:
-    f = figures(labelled, [verdicts[i] for i in chosen])
+    return _words(figures(labelled, [verdicts[i] for i in chosen]))
+
+
+def _words(f: Figures) -> str:
     return (
         f"irrelevant: precision {f.precision:.2f}, recall {f.recall:.2f}, AUC {f.auc:.3f}; "
         f"{f.lost} of {f.about} relevant posts lost ({f.rows} posts)"

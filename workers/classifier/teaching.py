@@ -24,7 +24,7 @@ Floats = NDArray[np.float32]
 EXACT: Final = 0.97  # the share of the taught kind where the words are the same
 ALIKE: Final = 0.9  # … where they are near-identical: a cosine from here on counts as that
 SAME_COSINE: Final = 0.8
-_FAR: Final = 0.05  # posts less alike than this share no more than their language
+_FAR: Final = 0.1  # posts less alike than this share no more than their language and the brand
 _STEEP: Final = 1.0
 _BOUND: Final = 6.0  # in logits, for all lessons together
 _DOUBT: Final = 0.7  # how much likeness it takes to be heard: a single lesson far away says little
@@ -56,6 +56,8 @@ class Lessons:
     def judge(self, like: Likenesses, posts: Sequence[int]) -> list["Heard | None"]:
         """What the lessons say of these posts of the batch; None where they say nothing."""
         heard: list[Heard | None] = []
+        if not self.taught:
+            return [None] * len(posts)
         for first in range(0, len(posts), _POSTS_AT_ONCE):
             some = posts[first : first + _POSTS_AT_ONCE]
             cosines = self._cosines([like.of(i) for i in some])
