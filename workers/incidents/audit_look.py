@@ -28,12 +28,16 @@ from workers.store.store import Store
 
 SHOWN_SECONDS: Final = 600.0  # ours: workers that ended longer ago are no news
 _SILENT_HOURS: Final = (1, 2, 4, 8, 16)  # ours: spans that are looked at, the shortest first
+_LONGEST_REST_MS: Final = (
+    3_600_000  # the contract's: no attempt is put off for longer (what waits for hours is not due)
+)
 _WEEK: Final = timedelta(weeks=1)
 
 # By when it was first due: a receiver that fails is tried again and again, each time a little later.
 _UNDELIVERED: Final = (
     "SELECT receiver, COUNT(*) AS waiting, MIN(first_due_at) AS oldest FROM outbox "
-    "WHERE state IN ('scheduled', 'frozen') AND first_due_at <= :now AND (state = 'frozen' OR due_at <= :now) "
+    "WHERE state IN ('scheduled', 'frozen') AND due_at <= :horizon "
+    "AND first_due_at <= :now AND (state = 'frozen' OR due_at <= :now) "
     "GROUP BY receiver ORDER BY receiver"
 )
 _RECEIVERS_OFF: Final = "SELECT receiver, off FROM receivers WHERE off IS NOT NULL ORDER BY receiver"
@@ -82,7 +86,7 @@ async def look(
     async with store.read() as connection:
         undelivered = {
             row.receiver: Undelivered(row.waiting, (now - row.oldest) / 1000)
-            for row in await connection.execute(text(_UNDELIVERED), {"now": now})
+            for row in await connection.execute(text(_UNDELIVERED), {"now": now, "horizon": now + _LONGEST_REST_MS})
         }
         off = {row.receiver: row.off for row in await connection.execute(text(_RECEIVERS_OFF))}
         failed = (await connection.execute(text(_FAILED))).scalar_one()
