@@ -28,9 +28,7 @@ from workers.store.store import Store
 
 SHOWN_SECONDS: Final = 600.0  # ours: workers that ended longer ago are no news
 _SILENT_HOURS: Final = (1, 2, 4, 8, 16)  # ours: spans that are looked at, the shortest first
-_LONGEST_REST_MS: Final = (
-    3_600_000  # the contract's: no attempt is put off for longer (what waits for hours is not due)
-)
+_LONGEST_REST_MS: Final = 3_600_000  # the contract's: no attempt is put off for longer
 _WEEK: Final = timedelta(weeks=1)
 
 # By when it was first due: a receiver that fails is tried again and again, each time a little later.
