@@ -1,8 +1,8 @@
-"""All benchmark tables: `make bench`, or `make bench ARGS="stage log pipeline shipped bursts x"` for some of them."""
+"""All benchmark tables: `make bench`, or `make bench ARGS="stage log pipeline shipped bursts incidents x"` for some."""
 
 import sys
 
-from tests.bench import bursts, classifier_stage, embedded_log, pipeline, x_faults
+from tests.bench import bursts, classifier_stage, embedded_log, open_incidents, pipeline, x_faults
 
 SECTIONS = {
     "stage": classifier_stage.main,
@@ -10,6 +10,7 @@ SECTIONS = {
     "pipeline": lambda: pipeline.main([]),
     "shipped": lambda: pipeline.main(["--shipped"]),
     "bursts": bursts.main,
+    "incidents": lambda: open_incidents.main([]),
     "x": lambda: x_faults.main([]),
 }
 

@@ -28,6 +28,7 @@ from tests.support.sink import Sink
 from tests.workers.dispatcher.rig import FixedFiles
 from tests.workers.incidents.scene import arrival
 from tests.workers.incidents.timeline import policy_of
+from workers.cli.house import run_async
 from workers.dispatcher.worker import DispatcherWorker
 from workers.incidents.records import new_id
 from workers.log.contract import Outgoing
@@ -35,6 +36,7 @@ from workers.log.embedded import EmbeddedLog
 from workers.runtime.clock import SystemClock
 from workers.runtime.dead_letters import DeadLetters
 from workers.runtime.health import StageHealth
+from workers.runtime.logging import configure_logging
 from workers.store import Store, open_store
 from workers.store.migrate import migrate
 
@@ -154,7 +156,7 @@ async def measure(open_incidents: int) -> dict[str, Any]:
 async def _run(log: EmbeddedLog, store: Store, policy: Any, open_incidents: int) -> dict[str, float]:
     clock, stopping = SystemClock(), asyncio.Event()
     files: Any = FixedFiles(policy)
-    files.brands = tuple(Brand(name=brand, id=brand, keywords=(brand,)) for brand in BRANDS)  # type: ignore[arg-type]
+    files.brands = tuple(Brand(name=brand, id=brand, keywords=(brand,)) for brand in BRANDS)
     health = StageHealth("dispatcher", clock)
     worker = DispatcherWorker(log, store, files, clock, health, DeadLetters(log, MARKS, "dispatcher", clock), new_id())
     task = asyncio.create_task(worker.run(stopping))
@@ -184,11 +186,12 @@ async def _bytes(store: Store) -> int:
 
 
 def main(arguments: list[str]) -> None:
+    configure_logging("error", "console", secrets=())
     counts = [int(argument) for argument in arguments] or [0, OPEN]
     print("| open incidents | alerts, arrived of sent | mark on the log → webhook, ms: p50 | p99 | max |")
     print("|---|---|---|---|---|")
     for count in counts:
-        found = asyncio.run(measure(count))
+        found = run_async(measure(count))
         print(
             f"| {count:,} | {found['arrived']} of {found['sent']} | {found['p50']:.0f} | {found['p99']:.0f} "
             f"| {found['max']:.0f} |",
