@@ -14,11 +14,15 @@ from workers.cli.options import Function, Options, common_options, duration
 from workers.cli.output import print_json, print_rows, printable
 from workers.incidents import change
 from workers.incidents.change import to_millis
+from workers.incidents.forecast import NOTHING, forecasts
 from workers.incidents.model import Incident
 from workers.store import queries
 from workers.store.spread import COUNTS
 
-_COLUMNS = ("id", "opened_at", "brand", "scope", "kind", "severity", "status", "post_count", "author_count", "reasons")
+_COLUMNS = (
+    "id", "opened_at", "brand", "scope", "kind", "severity", "status", "post_count", "author_count", "next_hour",
+    "reasons",
+)  # fmt: skip
 
 
 @click.group()
@@ -45,24 +49,50 @@ def by_hand(function: Function) -> Function:
 
 @command.command("list")
 @click.option("--all", "everything", is_flag=True, help="Resolved and merged ones too.")
+@click.option(
+    "--order",
+    type=click.Choice(["oldest", "growth"]),
+    default="oldest",
+    show_default=True,
+    help="growth: those first that may get the most posts in the next hour.",
+)
 @click.option("--json", "as_json", is_flag=True, help="JSON lines.")
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first so many.")
 @common_options
-def list_(options: Options, everything: bool, as_json: bool, limit: int | None) -> None:
-    """List the open incidents, oldest first.
+def list_(options: Options, everything: bool, order: str, as_json: bool, limit: int | None) -> None:
+    """List the open incidents. NEXT HOUR is how many posts each may get: nine of ten times at least the first number,
+    nine of ten times at most the second.
 
     \b
     Examples:
       hikeshi incidents list
+      hikeshi incidents list --order growth --limit 10
       hikeshi incidents list --all --json
     """
-    rows = run_async(_rows(options.settings(), everything, limit))
+    rows = run_async(_rows(options.settings(), everything, order, limit))
+    if not as_json:
+        rows = [row | {"next_hour": _next_hour(row["forecast"])} for row in rows]
     print_rows(rows, _COLUMNS, as_json=as_json, empty="No incidents." if everything else "No open incidents.")
 
 
-async def _rows(settings: Settings, everything: bool, limit: int | None) -> list[dict[str, Any]]:
+async def _rows(settings: Settings, everything: bool, order: str, limit: int | None) -> list[dict[str, Any]]:
     async with open_house(settings) as house:
-        return await queries.incidents(house.store, everything=everything, limit=limit)
+        by_growth = order == "growth"
+        rows = await queries.incidents(house.store, everything=everything, limit=None if by_growth else limit)
+        async with house.store.read() as connection:
+            found = await forecasts(connection, to_millis(house.clock.now()))
+    for row in rows:
+        open_ = row["status"] in ("firing", "acknowledged")
+        row["forecast"] = found.get(row["id"], NOTHING)._asdict() if open_ else None
+    return sorted(rows, key=_may_grow)[:limit] if by_growth else rows
+
+
+def _may_grow(row: dict[str, Any]) -> int:
+    return -row["forecast"]["high"] if row["forecast"] else 1  # `sorted` keeps the older first where that is the same
+
+
+def _next_hour(forecast: dict[str, int] | None) -> str | None:
+    return f"{forecast['low']}–{forecast['high']}" if forecast else None
 
 
 @command.command()
