@@ -41,7 +41,13 @@ _UNDELIVERED: Final = (
 _RECEIVERS_OFF: Final = "SELECT receiver, off FROM receivers WHERE off IS NOT NULL ORDER BY receiver"
 _FAILED: Final = "SELECT COUNT(*) FROM outbox WHERE state = 'failed'"
 _TIMERS: Final = "SELECT MIN(due_at) FROM incidents WHERE due_at IS NOT NULL"
-_LEARNED: Final = "SELECT brand, until_hour FROM baselines"
+# What was said since is to be learned: not where nobody said anything, nor in a replay of what is long past.
+_UNLEARNED: Final = (
+    "SELECT brand FROM baselines WHERE until_hour < :oldest AND EXISTS (SELECT 1 FROM minutes "
+    "WHERE minutes.brand = baselines.brand AND minutes.minute >= :first "
+    "AND minutes.minute >= baselines.until_hour * 60 AND minutes.minute < :oldest * 60)"
+)
+_LEARNABLE_HOURS: Final = 7 * 24  # ours: the steward learns of whoever was spoken of within three days
 _CAME: Final = (
     "SELECT COALESCE(SUM(complaint + question + praise + promotion + neutral + irrelevant), 0) FROM minutes "
     "WHERE brand = :brand AND minute >= :first AND minute < :end"
@@ -123,11 +129,12 @@ async def look(
 
 
 async def _stale_baselines(connection: AsyncConnection, brands: Sequence[Brand], now: Millis) -> list[str]:
-    """Brands in force whose usual week was learned, but not of late."""
+    """Brands in force whose usual week was learned, but not of late, though there is something to learn."""
     in_force = {brand.id for brand in brands}
-    learned = await connection.execute(text(_LEARNED))
-    oldest = now // 3_600_000 - BASELINE_HOURS
-    return sorted(row.brand for row in learned if row.brand in in_force and row.until_hour < oldest)
+    hour = now // 3_600_000
+    values = {"oldest": hour - BASELINE_HOURS, "first": (hour - _LEARNABLE_HOURS) * 60}
+    unlearned = await connection.execute(text(_UNLEARNED), values)
+    return sorted(row.brand for row in unlearned if row.brand in in_force)
 
 
 async def _silences(connection: AsyncConnection, brands: Sequence[Brand], now: Millis) -> list[Silence]:

@@ -18,6 +18,7 @@ from workers.store.store import Store
 _log = get_logger(__name__)
 
 _DAY_MS: Final = 24 * 3_600_000
+_ALIVE_MS: Final = 3 * _DAY_MS  # ours: what came after a night's work is learned by one of the next
 _LOOK_SECONDS: Final = 600.0
 _NAME: Final = "learning"
 
@@ -46,7 +47,7 @@ class Learning:
             learned = 0
             if night is not None:
                 zones = {brand.id: brand.timezone for brand in self._files.brands if brand.burst == "auto"}
-                alive = await _alive(connection, now - _DAY_MS)
+                alive = await _alive(connection, now - _ALIVE_MS)
                 zones = {brand: zone for brand, zone in zones.items() if brand in alive}
                 learned = await refresh(connection, self._store.dialect, zones, now)
             await save_state(connection, _NAME, Night(at=now))

@@ -172,6 +172,12 @@ async def stale(watch: Watch) -> None:
         "INSERT INTO baselines (brand, timezone, until_hour, learned) VALUES ('acme', 'UTC', :hour, '{}')",
         hour=watch.now // 3_600_000 - 60,
     )
+    assert "baselines" not in [trouble.kind for trouble in await watch.tick() or ()]  # there is nothing to learn
+    await watch.run(
+        "INSERT INTO minutes (brand, minute, complaint, question, praise, promotion, neutral, irrelevant, severity, "
+        "authors, texts) VALUES ('acme', :minute, 0, 0, 1, 0, 0, 0, 0, '', '')",
+        minute=watch.now // 60_000 - 55 * 60,
+    )
 
 
 async def given_up(watch: Watch) -> None:
