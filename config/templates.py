@@ -58,12 +58,8 @@ class Templates:
         self._folder = folder
         self._environments = {language: _environment(language, _Files(self.files)) for language in LANGUAGES}
 
-    def part(self, kind: str, language: str, name: str, *values: Any, **more: Any) -> str:
-        """A part's text. Of a user's template that fails ours is taken: an alert must go out."""
-        return self.rendered(kind, language, name, *values, **more)[0]
-
     def rendered(self, kind: str, language: str, name: str, *values: Any, **more: Any) -> tuple[str, str | None]:
-        """A part's text, and what was wrong with the user's own, if it failed."""
+        """A part's text, and what was wrong with the user's own, if it failed: ours takes its place, for it must go out."""
         try:
             return self.strictly(kind, language, name, *values, **more), None
         except TemplateFaultError as error:

@@ -59,13 +59,15 @@ def test_a_users_part_replaces_ours_and_the_rest_stays() -> None:
     }
     own = Templates(files)
     assert list(own.faults()) == []
-    assert own.part("slack", "ja", "headline", SAMPLES[0]) == "火事だ: アクメ"
-    assert own.part("line", "ja", "headline", SAMPLES[0]) == "皆へ"
-    assert own.part("slack", "ja", "status", SAMPLES[0]) == "状態"
-    assert own.part("slack", "ja", "facts", SAMPLES[0]) == built_in().part("slack", "ja", "facts", SAMPLES[0])
-    assert own.part("slack", "en", "headline", SAMPLES[0]) == built_in().part("slack", "en", "headline", SAMPLES[0])
+    assert own.strictly("slack", "ja", "headline", SAMPLES[0]) == "火事だ: アクメ"
+    assert own.strictly("line", "ja", "headline", SAMPLES[0]) == "皆へ"
+    assert own.strictly("slack", "ja", "status", SAMPLES[0]) == "状態"
+    assert own.strictly("slack", "ja", "facts", SAMPLES[0]) == built_in().strictly("slack", "ja", "facts", SAMPLES[0])
+    assert own.strictly("slack", "en", "headline", SAMPLES[0]) == built_in().strictly(
+        "slack", "en", "headline", SAMPLES[0]
+    )
     # ours ask for parts too: the mail's text has the user's words
-    assert "皆へ" in own.part("email", "ja", "text", SAMPLES[0])
+    assert "皆へ" in own.strictly("email", "ja", "text", SAMPLES[0])
 
 
 FAULTS = {
@@ -111,7 +113,7 @@ def test_faults_name_file_and_line(name: str) -> None:
 def test_a_template_that_fails_at_night_gives_way_to_ours() -> None:
     own = Templates({"line.ja.j2": "{% macro headline(a) %}{{ a.links.incident }}{% endmacro %}"})
     text, fault = own.rendered("line", "ja", "headline", SAMPLES[1])
-    assert text == built_in().part("line", "ja", "headline", SAMPLES[1])
+    assert text == built_in().strictly("line", "ja", "headline", SAMPLES[1])
     assert fault is not None
     assert fault.startswith("templates/line.ja.j2:1: ")
     with pytest.raises(TemplateFaultError):

@@ -7,6 +7,9 @@ from config.templates import Templates
 from workers.dispatcher.fitting import Block, Escape, fit
 from workers.dispatcher.measure import Unit, cut, graphemes
 from workers.dispatcher.view import View
+from workers.runtime.logging import get_logger
+
+_log = get_logger(__name__)
 
 # Of severities, as mail and chat show them: calm to alarming.
 COLOURS: Final = {
@@ -26,7 +29,10 @@ class Parts:
 
     def __call__(self, name: str, *values: Any, **more: Any) -> str:
         """A part's text, without the white space around it."""
-        return self._templates.part(self._kind, self.language, name, *values, **more).strip()
+        text, fault = self._templates.rendered(self._kind, self.language, name, *values, **more)
+        if fault is not None:  # `check` could not foresee it; ours has taken its place
+            _log.error("template_failed", part=name, fault=fault)
+        return text.strip()
 
 
 def as_it_is(text: str) -> str:
