@@ -22,7 +22,7 @@ from workers.cli.ordinary_words import ambiguous
 from workers.cli.sample_alert import sample_alert
 from workers.cli.source_choice import choose_source
 from workers.cli.x_check import look_at_x
-from workers.dispatcher.channels import open_channel
+from workers.dispatcher.channels import AskableChannel, open_channel
 from workers.dispatcher.channels.addresses import Address, address, notes
 from workers.dispatcher.lease import switch
 from workers.dispatcher.style import Style
@@ -160,7 +160,16 @@ async def _receiver(receiver: Receiver) -> Found:
         )
         return Found(place, None, "; ".join(filter(None, (well, about))))
     found = await _listens(place, where)
-    return found if found.fault is not None else found._replace(well=f"{found.well}; {about}")
+    if found.fault is not None:
+        return found
+    async with open_http_client() as client:
+        channel = open_channel(receiver, client, SystemClock())
+        if isinstance(channel, AskableChannel):
+            said = await channel.ask()
+            if said.kind != "delivered":
+                remedy, status = "look at its keys in routes.yaml", MEND if said.kind == "auth" else FAILED
+                return Found(place, f"{receiver.kind} says {said.detail}", remedy=remedy, status=status)
+    return found._replace(well=f"{found.well}; {about}")
 
 
 async def _address(place: str, url: str) -> Found:

@@ -37,6 +37,8 @@ class Discord(Provider):
         return f"{self.url}/api/webhooks/1/secret"
 
     def judge(self, got: Got) -> None:
+        if got.method == "GET" and got.path == "/api/webhooks/1/secret":
+            return
         self.expect(_MESSAGE, got.json, "message")
         self.at_most(2000, units(got.json["content"]), "content")
         whole = 0
@@ -51,6 +53,8 @@ class Discord(Provider):
             self.faults.append("a post could mention everybody")
 
     def answer(self, got: Got) -> web.Response:
+        if got.method == "GET":
+            return web.json_response({"id": "1", "name": "Hikeshi", "channel_id": "5"})
         identity = f"99{len(self.messages)}"
         if got.method == "PATCH":
             identity = got.path.rpartition("/")[2]

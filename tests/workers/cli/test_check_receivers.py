@@ -74,6 +74,7 @@ async def test_each_kind_is_reached_and_gets_a_test_in_its_own_form(tmp_path: Pa
             assert "20 in 1m (Slack's" in told["receiver slack"]
             assert "says neither why it failed nor when" in told["receiver apprise"]
             assert "may arrive twice" in told["receiver teams"]
+            assert (chat.messages, discord.messages, messenger.pushed) == ({}, {}, {})  # it asks, and sends nothing
             for kind in KINDS:
                 sent = await asyncio.to_thread(check, scene, "--send", kind)
                 assert (sent.return_value, "delivered" in sent.stdout) == (0, True), (kind, sent.stdout, sent.stderr)

@@ -48,6 +48,14 @@ class EditableChannel(Protocol):
         """One attempt to make a message say what the body says. A `client` failure: it can't be changed any more."""
 
 
+@runtime_checkable
+class AskableChannel(Protocol):
+    """A channel whose provider says whether our secret is good, without anything being sent."""
+
+    async def ask(self) -> Result:
+        """One question, bounded in time."""
+
+
 _CHANNELS: Final[Mapping[type, Callable[[Any, str, Tools], Channel]]] = {
     SlackEntry: SlackChannel,
     PagerDutyEntry: PagerDutyChannel,

@@ -55,6 +55,10 @@ class DiscordChannel:
         # 404 with this code: somebody deleted the message, not the webhook.
         return result._replace(kind="client") if reply.field("code") == 10008 else result
 
+    async def ask(self) -> Result:
+        """Whether the webhook is there."""
+        return judged(await call(self._tools.client, self._tools.clock, self._url, None, method="GET"))
+
 
 def judged(reply: Reply) -> Result:
     """By the status, with Discord's words; its body says more exactly than its header when to come again."""

@@ -56,8 +56,8 @@ async def call(
     *,
     method: str = "POST",
 ) -> Reply:
-    """Send JSON, read the answer. Never raises for what the other side does."""
-    body = json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
+    """Send JSON (None: nothing), read the answer. Never raises for what the other side does."""
+    body = None if payload is None else json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
     sent = {"Content-Type": "application/json; charset=utf-8", **(headers or {})}
     try:
         async with client.request(method, url, data=body, headers=sent, allow_redirects=False) as answer:

@@ -23,7 +23,7 @@ class LineChannel:
 
     def __init__(self, entry: LineEntry, receiver: str, tools: Tools) -> None:
         assert entry.token is not None  # noqa: S101  refused at reading without
-        self._url = f"{entry.url.rstrip('/')}/v2/bot/message/push"
+        self._api = f"{entry.url.rstrip('/')}/v2/bot"
         self._token, self._to = entry.token.get_secret_value(), entry.to
         self._receiver, self._tools = receiver, tools
 
@@ -35,9 +35,15 @@ class LineChannel:
             "messages": [{"type": "text", "text": whole_text(shown, parts, MAX_TEXT, code_units)}],
         }
         headers = {"Authorization": f"Bearer {self._token}", "X-Line-Retry-Key": retry_key(key)}
-        reply = await call(self._tools.client, self._tools.clock, self._url, payload, headers)
+        reply = await call(self._tools.client, self._tools.clock, f"{self._api}/message/push", payload, headers)
         if reply.status == 409:
             return Result("delivered", "LINE had it already")
+        return reply.saying(reply.field("message"))
+
+    async def ask(self) -> Result:
+        """Whether the token is good."""
+        headers = {"Authorization": f"Bearer {self._token}"}
+        reply = await call(self._tools.client, self._tools.clock, f"{self._api}/info", None, headers, method="GET")
         return reply.saying(reply.field("message"))
 
 

@@ -68,6 +68,10 @@ class SlackChannel:
         answer = await self._call("chat.update", {"channel": ref["channel"], "ts": ref["ts"], **content})
         return judged(answer)
 
+    async def ask(self) -> Result:
+        """Whether the token is good; whether the app is in the channel only sending can tell."""
+        return judged(await self._call("auth.test", {}))
+
     def _main(self, shown: View, parts: Parts) -> dict[str, Any]:
         return main_message(shown, parts, buttons=self._buttons)
 

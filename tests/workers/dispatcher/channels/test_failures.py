@@ -11,6 +11,7 @@ from tests.support.providers.mail import PASSWORD, USER, MailServer
 from tests.support.sink import Answer, Sink
 from tests.workers.dispatcher.channels.alerts import EN, JA, alert, entry, full, post, tools
 from tests.workers.dispatcher.channels.test_limits import opened
+from workers.dispatcher.channels import AskableChannel
 from workers.dispatcher.channels.apprise import AppriseChannel
 from workers.dispatcher.channels.email import EmailChannel
 from workers.dispatcher.channels.http import failure_of
@@ -86,6 +87,22 @@ async def test_nobody_there(kind: str) -> None:
         result = await channel.send("0" * 32, BODY, EN, None)
     assert result.kind == "server"
     assert "secret" not in result.detail
+
+
+@pytest.mark.parametrize(
+    ("kind", "refusal"),
+    [
+        ("slack", Refusal(200, {"ok": False, "error": "invalid_auth"})),
+        ("line", Refusal(401, {"message": "Authentication failed"})),
+        ("discord", Refusal(404, {"message": "Unknown Webhook", "code": 10015})),
+    ],
+)
+async def test_check_asks_whether_the_secret_is_good(kind: str, refusal: Refusal) -> None:
+    async with opened(kind) as (provider, channel):
+        assert isinstance(channel, AskableChannel)
+        assert (await channel.ask()).kind == "delivered"
+        provider.refusals.append(refusal)
+        assert (await channel.ask()).kind == "auth"
 
 
 def test_no_failure_tells_an_address_that_holds_a_token() -> None:
