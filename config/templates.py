@@ -59,7 +59,7 @@ class Templates:
         self._environments = {language: _environment(language, _Files(self.files)) for language in LANGUAGES}
 
     def rendered(self, kind: str, language: str, name: str, *values: Any, **more: Any) -> tuple[str, str | None]:
-        """A part's text, and what was wrong with the user's own, if it failed: then ours stands in, for it must go out."""
+        """A part's text, and what was wrong with the user's own where it failed and ours stands in."""
         try:
             return self.strictly(kind, language, name, *values, **more), None
         except TemplateFaultError as error:

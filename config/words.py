@@ -67,9 +67,6 @@ LABELS: Final[Mapping[str, Words]] = {
         "reply": "Reply on X",
         "view": "View on X",
         "severity": "Severity",
-        "status": "Status",
-        "posts": "Posts",
-        "authors": "Authors",
         "reasons": "Why",
     },
     "ja": {
@@ -81,9 +78,6 @@ LABELS: Final[Mapping[str, Words]] = {
         "reply": "Xで返信",
         "view": "Xで見る",
         "severity": "深刻度",
-        "status": "状態",
-        "posts": "投稿",
-        "authors": "投稿者",
         "reasons": "理由",
     },
 }
