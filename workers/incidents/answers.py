@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from config.answers import AnswerEntry
 from config.keywords import Keyword, comparable, is_kana, is_latin
@@ -56,7 +56,8 @@ def best_answer(book: Sequence[AnswerEntry], post: Answering, language: str) -> 
 
 def reply_url(post_id: str, text: str) -> str:
     """The address that opens X's reply window with this text in it."""
-    return f"{INTENT}?{urlencode({'in_reply_to': post_id, 'text': text})}"
+    # %20 for a space: an app that catches the link may not read + as one.
+    return f"{INTENT}?{urlencode({'in_reply_to': post_id, 'text': text}, quote_via=quote)}"
 
 
 def stands_in(keyword: Keyword, text: str) -> bool:
