@@ -1,6 +1,7 @@
 """Many rows in one statement: an SQL source of rows for each database, filled from tuples (no row-by-row inserts)."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -25,14 +26,19 @@ class Rows(NamedTuple):
         return ", ".join(name for name, _ in self.columns)
 
     def source(self, dialect: str) -> str:
-        if dialect == "postgresql":
-            arrays = ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in self.columns)
-            return f"unnest({arrays}) AS r({self.names})"
-        picked = ", ".join(f"value ->> {i} AS {name}" for i, (name, _) in enumerate(self.columns))
-        return f"(SELECT {picked} FROM json_each(:rows)) AS r"
+        return _source(self, dialect)
 
     def bind(self, dialect: str, rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
         if dialect == "postgresql":
             columns: Iterable[Sequence[Any]] = zip(*rows, strict=True) if rows else [()] * len(self.columns)
             return {name: list(values) for (name, _), values in zip(self.columns, columns, strict=True)}
         return {"rows": _json.encode(rows).decode()}
+
+
+@lru_cache(maxsize=512)  # ours: more than there are; each statement of a batch and of a delivery asks for one
+def _source(rows: Rows, dialect: str) -> str:
+    if dialect == "postgresql":
+        arrays = ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in rows.columns)
+        return f"unnest({arrays}) AS r({rows.names})"
+    picked = ", ".join(f"value ->> {i} AS {name}" for i, (name, _) in enumerate(rows.columns))
+    return f"(SELECT {picked} FROM json_each(:rows)) AS r"
