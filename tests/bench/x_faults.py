@@ -183,6 +183,8 @@ class Bench:
         while not holds():
             if time.monotonic() > deadline:
                 return False
+            if self.worker is not None and self.worker.poll() is not None:
+                raise RuntimeError(f"the worker ended with {self.worker.returncode}: its error is above")
             time.sleep(0.05)
         return True
 

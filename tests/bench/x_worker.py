@@ -59,6 +59,8 @@ async def work(url: str, token: str, folder: Path, speed: float) -> None:
 
     async def told(topic: Any, records: Any) -> None:
         await produce(topic, records)
+        if topic.name != MENTIONS.name:
+            return
         tell("stored", [msgspec.json.decode(record.value, type=Mention).id for record in records])
 
     log.produce = told  # type: ignore[method-assign]
