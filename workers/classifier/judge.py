@@ -97,7 +97,8 @@ class Judge:
                 self._profiles, numbers[i], look.plain[i], hits[i], posts[i].text, posts[i].match,
                 text_alone["irrelevant"],
             )  # fmt: skip
-            weighed = relevance.weigh(found, near.get(i), text_alone["complaint"])
+            complaint = text_alone["complaint"] / max(1.0 - text_alone["irrelevant"], 1e-3)
+            weighed = relevance.weigh(found, near.get(i), min(complaint, 1.0))
             judged[i] = _about(judged[i], weighed)
         return judged
 

@@ -37,14 +37,15 @@ WEIGHTS: Final = {
 }  # fmt: skip
 _WEIGHTS: Final = tuple(WEIGHTS.values())
 # From here on the sum says nothing either way; a post that reads as a complaint needs so much more against it.
-_NEUTRAL: Final = -0.7
-_COMPLAINT_NEEDS: Final = 2.5
+_NEUTRAL: Final = 0.3
+_COMPLAINT_NEEDS: Final = 2.0
 # Nearness (cosines): to the nearest part of what the brand says of itself, to all of it, against the nearest topic and
 # against a namesake; never so much against a post that words could not outweigh it. Without a description or context
 # nothing is near or far.
 _NEAR_MOST, _NEAR_MEAN, _NEAR_WHOLE, _NEAR_TOPIC, _NEAR_NAMESAKE = 5.0, 4.0, 4.0, -9.0, -8.0
+_CONTEXT_ALONE: Final = 0.4  # words that come with a brand tell less of what it is than a description
 _FARTHEST: Final = -3.0
-_UNKNOWN_NEARNESS: Final = 0.3
+_UNKNOWN_NEARNESS: Final = 0.9
 # A sum is told as a reason from here on.
 _TELLING: Final = 0.5
 
@@ -128,7 +129,8 @@ def nearness(profiles: Profiles, number: int, vectors: Floats, topics: Floats) -
         return None
     near = vectors @ profile.near.T
     most = near.max(axis=1)
-    others = np.where(profiles.other_topics[number], topics, -1.0)
+    # Above the mean: a short post is a little near to everything.
+    others = np.maximum(topics - topics.mean(axis=1, keepdims=True), 0.0) * profiles.senses[number]
     topic = others.argmax(axis=1)
     weight = _NEAR_MOST * most + _NEAR_MEAN * near.mean(axis=1) + _NEAR_WHOLE * near[:, -1]
     weight += _NEAR_TOPIC * others.max(axis=1)
@@ -136,12 +138,14 @@ def nearness(profiles: Profiles, number: int, vectors: Floats, topics: Floats) -
         rival = profiles.profiles[number_of_rival].near
         if rival is not None:
             weight += _NEAR_NAMESAKE * np.maximum((vectors @ rival.T).max(axis=1) - most, 0.0)
+    if not profile.brand.description:
+        weight += _CONTEXT_ALONE
     return Nearness(np.maximum(weight, _FARTHEST).astype(np.float32), topic)
 
 
 def weigh(found: Evidence, near: tuple[float, int] | None, complaint: float) -> Relevance:
     """How likely the post is not about the brand. `near`: its nearness and the topic that it is near to; `complaint`:
-    how much the text alone reads as one."""
+    how much the text reads as one, if it is about the brand at all."""
     if found.ruled_out is not None:
         return Relevance(_RULED_OUT, (found.ruled_out,))
     parts = dict(zip(WEIGHTS, (w * n for w, n in zip(_WEIGHTS, found.numbers, strict=True)), strict=True))

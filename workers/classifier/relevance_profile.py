@@ -24,6 +24,8 @@ _STOP: Final = frozenset({
     "企業", "メーカー", "ブランド", "サービス", "製品", "商品", "販売",
 })  # fmt: skip
 _OWN_TOPIC: Final = 0.45  # ours: a topic so near to what the brand says of itself is its own
+_SENSE_FROM: Final = 0.1  # ours: a topic nearer to the bare name than this may be what the name means
+_SENSE_WIDTH: Final = 0.2
 _SHORTEST_IN_HANDLES: Final = 4  # ours: shorter ones stand in names of accounts by chance
 _LATIN: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
 
@@ -33,6 +35,7 @@ _BUSINESS: Final = (
     "subscription", "delivery", "warranty", "discount", "shares", "profits", "staff", "on hold", "recall", "cancelled",
     "サポート", "問い合わせ", "店員", "店舗", "返金", "解約", "請求", "契約", "アプリ", "値上げ", "売って", "買った",
     "新作", "新商品", "限定", "公式", "対応", "電話", "オペレーター", "株価", "決算", "キャンペーン", "返品", "注文",
+    "cm", "広告", "新店", "閉店", "在庫", "入荷",
 )  # fmt: skip
 
 
@@ -86,8 +89,11 @@ class Profiles:
         self._topics = (
             vectors([name for topic in TOPICS for name in topic]) if vectors is not None and says_something else None
         )
-        self.other_topics = [self._others(profile.near) for profile in self.profiles]
-        """Of each brand, which topics are not its own."""
+        self.senses = [
+            self._senses(brand, profile.near, vectors)
+            for brand, profile in zip(self.brands, self.profiles, strict=True)
+        ]
+        """Of each brand, how far each topic may be what its name means otherwise: 0 its own or far from the name."""
         self._uses: dict[str, list[tuple[int, Role, str, MatchRule]]] = {}
         for i, brand in enumerate(self.brands):
             self._add_words(i, brand)
@@ -109,10 +115,14 @@ class Profiles:
             if term not in known and not any(term in pattern for pattern in known):
                 self._uses.setdefault(term, []).append((number, "description", term, default_rule(term)))
 
-    def _others(self, near: Floats | None) -> NDArray[np.bool_]:
-        if near is None or self._topics is None:
-            return np.ones(len(TOPICS), dtype=np.bool_)
-        return np.asarray((self._topics @ near.T).reshape(len(TOPICS), -1).max(axis=1) < _OWN_TOPIC)
+    def _senses(self, brand: Brand, near: Floats | None, vectors: Callable[[Sequence[str]], Floats] | None) -> Floats:
+        if near is None or self._topics is None or vectors is None:
+            return np.zeros(len(TOPICS), dtype=np.float32)
+        words = [word for keyword in brand.keywords for word in (keyword.text, keyword.text.lower())]
+        names = vectors(text.plain(words))
+        may_mean = ((self._topics @ names.T).reshape(len(TOPICS), -1).max(axis=1) - _SENSE_FROM) / _SENSE_WIDTH
+        own = (self._topics @ near.T).reshape(len(TOPICS), -1).max(axis=1) >= _OWN_TOPIC
+        return np.asarray(np.where(own, 0.0, np.clip(may_mean, 0.0, 1.0)), dtype=np.float32)
 
     def topics(self, vectors: Floats) -> Floats:
         """How near each post is to each topic, in the nearer of its two languages."""

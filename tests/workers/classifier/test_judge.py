@@ -124,6 +124,22 @@ def test_of_a_distinct_name_without_more_nothing_is_lost(classifier: Classifier)
         assert one(classifier, text, brand=ACME).kind == "complaint"
 
 
+def test_of_a_distinct_name_with_a_description_no_complaint_is_lost(classifier: Classifier) -> None:
+    """Complaints are of hold music and of carpets too: to be far from what the brand sells is no evidence."""
+    acme = ACME.model_copy(
+        update={
+            "context": keywords("充電器", "delivery"),
+            "description": "Chargers and batteries for phones, sold online / スマホの充電器とバッテリーの通販",
+        }
+    )
+    texts = [
+        "アクメの対応最悪", "アクメさん、もう3日待ってるんですけど", "アクメ、二度と使わん", "アクメのレジ並びすぎ",
+        "Acme hung up on me twice", "Acme opens a store in Osaka on Monday", "Acme app crashed at checkout again",
+        "gave my nan an Acme voucher and the shop refused it", "アクメのせいで子どもが泣いてる",
+    ]  # fmt: skip
+    assert [text for text in texts if one(classifier, text, brand=acme).kind == "irrelevant"] == []
+
+
 def test_without_a_brand_or_of_an_unknown_one_it_is_the_classifiers_word(classifier: Classifier) -> None:
     posts = [Post(text="an apple a day"), Post(text="an apple a day", brand="nobody")]
     judge = Judge(classifier)
