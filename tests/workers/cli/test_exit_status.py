@@ -64,7 +64,7 @@ REPLAY = ("run", "--source", "replay", "--file", "posts.jsonl", "--until-idle")
         (["run", "--source", "replay", "--file", "no-such-file"], "no-such-file"),
         (["run", "--config", "no-such-folder", "--source", "replay", "--file", "posts.jsonl"], "brands.yaml"),
         (["worker", "console"], "HIKESHI_KAFKA__BOOTSTRAP_SERVERS"),
-        (["worker", "steward"], "not in this release"),
+        (["worker", "steward"], "HIKESHI_KAFKA__BOOTSTRAP_SERVERS"),
         (["worker", "classifier", "--source", "sample"], "worker stream"),
         (["worker", "classifier"], "HIKESHI_KAFKA__BOOTSTRAP_SERVERS"),
         (["dead-letters", "retry"], "--all"),
