@@ -14,7 +14,7 @@ from workers.incidents.usual import LEAST_MOOD, MOOD_HOURS, Usual, mood_of
 WIDTHS: Final = (5, 15, 60, 180)
 """The windows that are looked at, in minutes: the first sees a sudden fire sooner, the last a slow one at all."""
 LEAST_VOICES: Final = 4  # fewer people are no fire, however quiet the brand
-_FALSE_A_WEEK: Final = 0.003  # what the usual, as it is modelled, may bring about by chance
+_FALSE_A_WEEK: Final = 0.002  # what the usual, as it is modelled, may bring about by chance
 _LEAST_VOICES_A_WEEK: Final = 10.0
 _BUMP_CHANCE: Final = 1e-3  # the same, where more is said of the brand in every way: a campaign, television
 _MOOD_MINUTES: Final = MOOD_HOURS * 60
