@@ -12,7 +12,7 @@ from typing import BinaryIO, Final, NamedTuple
 import msgspec
 
 from config.brands import Brand
-from schemas.errors import ConfigurationError, RejectedError
+from schemas.errors import ConfigurationError, NewerSchemaError, RejectedError
 from schemas.mention import rfc3339
 from schemas.topics import MENTIONS
 from workers.classifier.batch import Marker, mark_batch, without_too_large
@@ -114,7 +114,7 @@ class MarkReader:
     def _take(self, value: bytes, where: str, found: list[tuple[int, bytes]]) -> None:
         try:
             arrival = self.decode(value)
-        except RejectedError as error:
+        except (RejectedError, NewerSchemaError) as error:
             self.counts.fault(where, str(error))
             return
         self.counts.marks += 1

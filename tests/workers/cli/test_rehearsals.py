@@ -51,6 +51,7 @@ def moment(seconds: float) -> str:
 
 
 def mark(number: int, seconds: float, kind: str = "complaint", **fields: Any) -> dict[str, Any]:
+    """As on the topic; each by another author."""
     mention = {"id": str(number), "brand": "acme", "text": f"Acme {number}", "created_at": moment(seconds),
                "author": {"id": f"u{number}"}}  # fmt: skip
     return {"schema_version": 1, "mention": mention, "kind": kind, "severity": "low", **fields}
@@ -87,7 +88,8 @@ def test_posts_are_matched_and_marked_here(folder: Path) -> None:
         {"id": "2", "text": "nothing of ours", "created_at": moment(1)},
     ]
     file = folder / "posts.jsonl"
-    file.write_text("\n".join(map(json.dumps, posts)) + "\nno JSON\n", "utf-8")
+    newer = json.dumps(mark(3, 2, schema_version=9))
+    file.write_text("\n".join(map(json.dumps, posts)) + f"\nno JSON\n{newer}\n", "utf-8")
     *sent, last = map(json.loads, run("backtest", "policy", file, "--config", folder, "--json"))
     assert {(one["incident"], one["kind"]) for one in sent} == {("acme/care/1", "complaint")}
     assert last["summary"]["routes"]["incidents"] == 1
