@@ -1,4 +1,4 @@
-"""X's faults one after the other, at 250 posts/s with X's time scaled down: python -m tests.bench.x_faults [SPEED].
+"""X's faults one by one, at 250 posts/s, X's time scaled down: python -m tests.bench.x_faults [SPEED [FAULT…]].
 
 What a table row says is X's time: a second of this clock is SPEED of X's.
 """
@@ -206,10 +206,12 @@ class Bench:
         well = connects[-1][0] if connects else row.began + CALM_SECONDS
         if not self.until(lambda: self.complete(well)):
             self._done = sum(at <= well for at in self.crowd.said.copy().values())  # what is lost is told at the end
-        self._judge(row, well)
+        if connects:
+            self.until(lambda: bool(self._recoveries(well)), CALM_SECONDS)  # else its count stands in the next row
+        self._judge(row, well, broke=bool(connects))
         return row
 
-    def _judge(self, row: Row, well: float) -> None:
+    def _judge(self, row: Row, well: float, *, broke: bool) -> None:
         ends = self.seen.after(row.began, "stream_disconnected") + self.seen.after(row.began, "stream_not_in_plan")
         if ends:
             row.detected = (min(ends)[0] - row.began) * self.speed
@@ -219,7 +221,7 @@ class Bench:
         row.recovered = sum(int(match[1]) for match in found if match)
         ours = [post_id for post_id, at in self.crowd.said.copy().items() if row.began <= at <= well]
         arrived = [self.seen.stored[post_id] for post_id in ours if post_id in self.seen.stored]
-        row.complete = max(0.0, (max(arrived, default=well) - row.began) * self.speed)
+        row.complete = (max(arrived, default=well) - row.began) * self.speed if broke else None
 
     def _recoveries(self, at: float) -> list[tuple[float, dict[str, Any]]]:
         return self.seen.after(at, "gap_recovered") + self.seen.after(at, "gap_recovery_failed")
@@ -253,7 +255,7 @@ def busiest(connects: list[float], window: float) -> int:
     return max(sum(at <= other < at + window for other in connects) for at in connects)
 
 
-def run(speed: float) -> tuple[list[Row], Bench]:
+def run(speed: float, only: list[str]) -> tuple[list[Row], Bench]:
     with tempfile.TemporaryDirectory() as folder, SimulatorThread(Simulator(Options(speed=speed))) as thread:
         bench = Bench(thread, Path(folder), speed)
         bench.start()
@@ -261,6 +263,8 @@ def run(speed: float) -> tuple[list[Row], Bench]:
         time.sleep(2 * CALM_SECONDS)
         rows = []
         for fault, times, breaks, expected in FAULTS:
+            if only and fault.label not in only:
+                continue
             print(f"… {fault.label}", file=sys.stderr, flush=True)
             strike = lambda fault=fault, times=times, breaks=breaks: bench.order(fault, times, breaks)  # noqa: E731
             rows.append(bench.strike(fault.label, expected, strike))
@@ -276,10 +280,10 @@ def show(rows: list[Row], bench: Bench) -> None:
     print("| fault | expected | detected after | deaf for | recovered | complete after | lost | twice |")
     print("|---|---|---|---|---|---|---|---|")
     for row in rows:
-        detected = "–" if row.detected is None else f"{row.detected:.0f} s"
+        detected, complete = ("–" if at is None else f"{at:.0f} s" for at in (row.detected, row.complete))
         print(
             f"| {row.name} | {row.expected} | {detected} | {row.deaf:.0f} s | {row.recovered} "
-            f"| {row.complete or 0:.0f} s | {row.lost} | {row.twice} |"
+            f"| {complete} | {row.lost} | {row.twice} |"
         )
     use = bench.seen.use
     # Of the last life but one: the kill at the end begins another.
@@ -292,7 +296,7 @@ def show(rows: list[Row], bench: Bench) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    rows, bench = run(float(arguments[0]) if arguments else SPEED)
+    rows, bench = run(float(arguments[0]) if arguments else SPEED, arguments[1:])
     show(rows, bench)
 
 
