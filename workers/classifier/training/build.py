@@ -60,16 +60,16 @@ def views(texts: Sequence[str], encoder: Encoder, cache: Path | None) -> Views:
 
 
 def _encoded(plain: Sequence[str], encoder: Encoder, cache: Path | None) -> tuple[linear.Floats, linear.Floats]:
-    """Rounded to half precision, so that a run with a cache and one without see the same numbers."""
+    """The cheap views and the means. Not rounded: what one processor rounds up another would round down."""
     path = cache and cache / f"{hashlib.sha256(chr(0).join(plain).encode()).hexdigest()}.npy"
     if path and path.exists():
         both = np.load(path, allow_pickle=False)
     else:
-        both = np.hstack([encoder.pooled(plain), encoder.means(plain)]).astype(np.float16)
+        both = np.hstack([encoder.pooled(plain), encoder.means(plain)])
         if path:
             path.parent.mkdir(parents=True, exist_ok=True)
             np.save(path, both)
-    return both[:, :POOLED].astype(np.float32), both[:, POOLED:].astype(np.float32)
+    return both[:, :POOLED], both[:, POOLED:]
 
 
 class Sketching(NamedTuple):
@@ -194,13 +194,16 @@ def both(first: Views, second: Views) -> Views:
 
 
 def pack(fast_matrix: Array, sketch: tuple[Sketching, Kernel], careful: Kernel, version: str) -> Arrays:
-    """The arrays of the weights file: the n-gram table and the landmarks as one byte a number, the rest as it is."""
+    """The arrays of the weights file: the n-gram table as two bytes a number, the landmarks as one, the rest as it is.
+
+    Two, since a weight that two processors round to different sides must not show in a score.
+    """
     buckets = 1 << features.BUCKETS_BITS
     table = fast_matrix[:buckets]
-    scale = np.maximum(np.abs(table).max(axis=0) / 127.0, 1e-9)
+    scale = np.maximum(np.abs(table).max(axis=0) / 32767.0, 1e-9)
     arrays = {
         "version": np.array(version),
-        "gram_table": np.rint(table / scale).astype(np.int8),
+        "gram_table": np.rint(table / scale).astype(np.int16),
         "gram_scale": scale.astype(np.float32),
         "gram_cues": fast_matrix[buckets:-1].astype(np.float32),
         "gram_bias": fast_matrix[-1].astype(np.float32),
