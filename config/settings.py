@@ -107,7 +107,8 @@ class ConsoleSettings(Strict):
     host: Text = "127.0.0.1"
     """The address to listen at. Pages show posts and take acts by signed links alone; put TLS before any other host."""
     port: Port = Field(default=8642, examples=[8642])
-    """The port; 0: any free one, which is logged."""
+    """The port; 0: any free one, which is logged. Unset: 8642, or any free one where that is taken and no link leads
+    to it."""
     public_url: WebAddress | None = Field(default=None, examples=["https://hikeshi.example.com"])
     """How people reach it from outside, for the links in notifications. Unset: these hold no links."""
     secret: SecretStr | None = None

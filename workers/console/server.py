@@ -1,7 +1,9 @@
 """The console's web server: its routes, the headers of every answer, and what a failure looks like to a reader."""
 
 from collections.abc import Awaitable, Callable
+from errno import EADDRINUSE
 from http import HTTPStatus
+from socket import socket
 from typing import Final
 
 from aiohttp import web
@@ -29,6 +31,8 @@ class ConsoleServer:
 
     def __init__(self, settings: ConsoleSettings, view: IncidentView, inbound: Inbound, language: str) -> None:
         self.host, self.port = settings.host, settings.port
+        # Nobody chose the port and no link leads to it: a second `run` on this machine must not fail for it.
+        self._any_port_will_do = "port" not in settings.model_fields_set and settings.public_url is None
         self._language = language
         self._runner: web.AppRunner | None = None
         self._app = web.Application(middlewares=[self._failures], client_max_size=_LARGEST_BYTES)
@@ -47,7 +51,7 @@ class ConsoleServer:
     async def start(self) -> None:
         """Listen. Raises ConfigurationError when the address can't be had."""
         try:
-            listening = listen(self.host, self.port)
+            listening = self._listen()
         except OSError as error:
             raise ConfigurationError(
                 f"the console can't listen on {self.host}:{self.port} ({why_not(error)}): {_REMEDY}"
@@ -57,6 +61,15 @@ class ConsoleServer:
         await web.SockSite(self._runner, listening).start()
         self.port = listening.getsockname()[1]
         _log.info("console_started", host=self.host, port=self.port)
+
+    def _listen(self) -> socket:
+        try:
+            return listen(self.host, self.port)
+        except OSError as error:
+            if error.errno != EADDRINUSE or not self._any_port_will_do:
+                raise
+            _log.warning("console_port_taken", port=self.port, remedy="another is used; HIKESHI_CONSOLE__PORT sets one")
+            return listen(self.host, 0)
 
     async def stop(self) -> None:
         """Listen no longer; what is being answered is finished."""
