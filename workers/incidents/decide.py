@@ -85,7 +85,7 @@ def posts_arrived(
     routed = route(policy, incident, now)
     _tell(incident, routed, now, decision, at_once=reopened or flared)
     escalation.start(incident, routed.escalation, now, decision)
-    escalation.advance(incident, now, None, decision)
+    escalation.advance(incident, policy.receivers, now, None, decision)
     incident.due_at = next_due(incident, routed, now)
     return decision
 
@@ -168,7 +168,7 @@ def reopen(incident: Incident, actor: str, reason: str, policy: Policy, now: Mil
     ]
     escalation.again(incident, now)
     escalation.start(incident, routed.escalation, now, decision)
-    escalation.advance(incident, now, None, decision)
+    escalation.advance(incident, policy.receivers, now, None, decision)
     incident.due_at = next_due(incident, routed, now)
     return decision
 
@@ -191,7 +191,7 @@ def time_passed(incident: Incident, policy: Policy, now: Millis, counts: escalat
             decision.notify = _remind(incident, now, f"the acknowledgement by {incident.acknowledged_by} ends soon")
     if _resolves_itself(incident) and quiet_until <= now:
         return resolve(incident, "hikeshi", f"quiet for {routed.first.resolve_after}", now)
-    escalation.advance(incident, now, counts, decision)
+    escalation.advance(incident, policy.receivers, now, counts, decision)
     incident.due_at = next_due(incident, routed, now)
     return decision
 

@@ -79,7 +79,7 @@ async def _open(connection: AsyncConnection, dialect: str, policy: Policy, drill
     )  # fmt: skip
     decision = Decision(events=[Event("opened", f"drill {drill.name}")])
     escalation.start(incident, drill.escalation, now, decision)
-    escalation.advance(incident, now, None, decision)
+    escalation.advance(incident, policy.receivers, now, None, decision)
     incident.due_at = incident.escalation.next_at if incident.escalation is not None else None
     await records.save(connection, dialect, [(incident, decision)], now)
 

@@ -4,7 +4,7 @@ The steps are frozen on the incident when a route first gives it an escalation; 
 end of the lease lets it go on.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 
 from config.steps import Escalation, IfDuring, IfPosts, Step, Tell, Wait
@@ -61,9 +61,12 @@ def asks_for(incident: Incident) -> set[timedelta]:
     return _spans(state.rest) | _spans(state.steps) if state is not None and state.next_at is not None else set()
 
 
-def advance(incident: Incident, now: Millis, counts: Counts | None, decision: Decision) -> None:
-    """Take the steps that are due. Without `counts` a step that asks for posts is left for the incident's timer; while
-    the incident is muted nobody is told, so it stands before that step until the mute is over."""
+def advance(incident: Incident, known: Collection[str], now: Millis, counts: Counts | None, decision: Decision) -> None:
+    """Take the steps that are due; `known` are the receivers that there are by now.
+
+    Without `counts` a step that asks for posts is left for the incident's timer; while the incident is muted nobody is
+    told, so it stands before that step until the mute is over.
+    """
     state = incident.escalation
     while state is not None and incident.status == "firing" and state.next_at is not None and state.next_at <= now:
         if not state.rest:
@@ -81,7 +84,7 @@ def advance(incident: Incident, now: Millis, counts: Counts | None, decision: De
         if isinstance(step, Wait):
             state.next_at = now + step.duration // timedelta(milliseconds=1)
         elif isinstance(step, Tell):
-            _tell(incident, state, step, now, decision)
+            _tell(incident, state, step, known, now, decision)
 
 
 def _spans(steps: tuple[Step, ...]) -> set[timedelta]:
@@ -104,21 +107,41 @@ def _chosen(step: Step, now: Millis, counts: Counts) -> tuple[Step, ...]:
     return ()
 
 
-def _tell(incident: Incident, state: Escalating, step: Tell, now: Millis, decision: Decision) -> None:
+def _tell(
+    incident: Incident, state: Escalating, step: Tell, known: Collection[str], now: Millis, decision: Decision
+) -> None:
     moment = datetime.fromtimestamp(now / 1000, UTC)
     wanted = [(name, name) for name in step.receivers]
     wanted += [
         (rota.on_duty(moment), f"{rota.on_duty(moment)}, whose turn it is in {rota.name}") for rota in step.rotas
     ]
     for receiver, shown in wanted:
+        if receiver not in known:
+            _stand_in(incident, state, receiver, known, now, decision)
+            continue
         if _has_first(incident, state, receiver, decision):
             decision.events.append(Event("escalation_step", f"{shown}: told by the route already"))
             continue
-        decision.notify = [n for n in decision.notify if n.receiver != receiver]
-        decision.notify.append(Notify(receiver, "escalation", now, f"escalation {state.name}: nobody has taken it"))
+        _notify(receiver, f"escalation {state.name}: nobody has taken it", now, decision)
         decision.events.append(Event("escalated", f"{state.name}: to {shown}"))
         if receiver not in incident.told and receiver not in state.paged:
             state.paged = (*state.paged, receiver)
+
+
+def _stand_in(
+    incident: Incident, state: Escalating, gone: str, known: Collection[str], now: Millis, decision: Decision
+) -> None:
+    """The file has lost this receiver since the steps were frozen: whoever knows of the incident hears instead."""
+    told = [receiver for receiver in incident.told if receiver in known]
+    for receiver in told:
+        _notify(receiver, f"escalation {state.name}: {gone} is no longer in routes.yaml", now, decision)
+    instead = f"to {', '.join(told)} instead of" if told else "nobody could be told in place of"
+    decision.events.append(Event("escalated", f"{state.name}: {instead} {gone}, which routes.yaml holds no more"))
+
+
+def _notify(receiver: str, why: str, now: Millis, decision: Decision) -> None:
+    decision.notify = [n for n in decision.notify if n.receiver != receiver]
+    decision.notify.append(Notify(receiver, "escalation", now, why))
 
 
 def _has_first(incident: Incident, state: Escalating, receiver: str, decision: Decision) -> bool:

@@ -38,7 +38,9 @@ def hold(policy: Policy, incident: Incident, receiver: str, waiting: Scheduled, 
     routed = route(policy, incident, now)
     pace = routed.receivers.get(receiver, routed.first)
     moment = datetime.fromtimestamp(now / 1000, UTC)
-    if pace.digest is not None and waiting.held != "digest":
+    if pace.digest is not None:  # it has a time of its own, whatever hours are quiet
+        if waiting.held == "digest":
+            return None
         return Hold("digest", _millis(pace.digest.next_after(moment)), "gathered for the digest")
     if pace.quiet_hours and holds(pace.quiet_hours, now):
         return Hold("quiet", _millis(end_of(pace.quiet_hours, moment)), "quiet hours")

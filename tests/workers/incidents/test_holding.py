@@ -138,7 +138,7 @@ route:
   timezone: Asia/Tokyo
   quiet_hours: {hours: "22:00-08:00"}
   routes:
-    - {match: {kind: praise}, receivers: [pr], digest: "09:00", quiet_hours: false}
+    - {match: {kind: praise}, receivers: [pr], digest: "09:00", quiet_hours: {hours: "22:00-10:00"}}
 """
 
 

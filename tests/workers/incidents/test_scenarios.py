@@ -89,6 +89,16 @@ async def test_a_policy_that_is_edited_meanwhile_is_for_new_incidents(store: Sto
     await story.play("1h")
 
 
+async def test_a_receiver_that_a_frozen_step_names_is_taken_out_of_the_file(store: Store) -> None:
+    """Whoever knows of the incident is told instead: a page must not be lost to an edit."""
+    story = Timeline(store, NIGHT)
+    story.at("0s", posts(arrival(id="90")))
+    story.between("30s", "31s", "desk", "first")
+    story.at("1m", new_routes(DESK))
+    story.between("5m", "5m1s", "desk", "escalation")
+    await story.play("1h")
+
+
 async def test_a_lease_that_ends_at_three_at_night(store: Store) -> None:
     """Its holder is reminded at 02:55, at 03:00 everybody who knows hears that nobody has it, and it goes on."""
     story = Timeline(store, NIGHT, begins="14h28m")  # 02:28 in Tokyo
