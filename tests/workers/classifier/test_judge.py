@@ -44,8 +44,15 @@ def judged(classifier: Classifier, *posts: Post, brand: Brand = APPLE, taught: A
     return judge.classify(posts)
 
 
+_prepared: dict[str, Judge] = {}  # by brand: what a brand is near to need not be worked out for each post
+
+
 def one(classifier: Classifier, text: str, *, brand: Brand = APPLE, **fields: Any) -> Verdict:
-    return judged(classifier, Post(text=text, brand=brand.id, **fields), brand=brand)[0]  # type: ignore[no-any-return]
+    key = f"{id(classifier)} {brand.model_dump_json()}"
+    if key not in _prepared:
+        _prepared[key] = Judge(classifier)
+        _prepared[key].prepare([brand])
+    return _prepared[key].classify([Post(text=text, brand=brand.id, **fields)])[0]
 
 
 @pytest.mark.parametrize(
