@@ -55,6 +55,8 @@ class _Series:
 
     def __init__(self, minutes: Mapping[int, Minute]) -> None:
         self.there = sorted(minutes)
+        self.ends = [minute for minute in self.there if minutes[minute].voices]
+        """Where a window may end: one that ends without a complaint is no more than the one before it."""
         self.minutes = minutes
         self.voices, self.others = [0], [0]
         for minute in self.there:
@@ -71,7 +73,7 @@ class _Series:
 def suspicious(minutes: Mapping[int, Minute], touched: AbstractSet[int], usual: Usual) -> bool:
     """Whether there is anything to judge, even on the calmest of days: asked first, with the minutes within NEAR."""
     series, near = _Series(minutes), sorted(touched)
-    return any(_is_wild(series, near, end, width, usual) for end in series.there for width in WIDTHS)
+    return any(_is_wild(series, near, end, width, usual) for end in series.ends for width in WIDTHS)
 
 
 def judge(minutes: Mapping[int, Minute], touched: AbstractSet[int], usual: Usual, spans: Sequence[Span]) -> list[Held]:
@@ -84,7 +86,7 @@ def judge(minutes: Mapping[int, Minute], touched: AbstractSet[int], usual: Usual
     burning = [*spans]
     moods: dict[int, float] = {}
     held: list[Held] = []
-    for end in series.there:
+    for end in series.ends:
         widths = [width for width in WIDTHS if _is_wild(series, near, end, width, usual)]
         if not widths:
             continue
