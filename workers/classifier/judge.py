@@ -30,6 +30,7 @@ from workers.runtime import metrics
 TAUGHT_SEVERITY: Final[Severity] = "medium"  # of a complaint that only a lesson has found (ours)
 _FORM_SAYS: Final = 0.9  # the score of promotion where the form alone tells it
 _NEGLIGIBLE: Final = 0.02  # a share of `irrelevant` that changes nothing
+_PROMOTION_STAYS: Final = 0.3  # the most that promotion is taken for something else than the brand's
 _COMPLAINS: Final = 0.5  # a post that complains so clearly is none, whatever its form
 
 
@@ -221,6 +222,8 @@ def _about(verdict: Verdict, weighed: relevance.Relevance) -> Verdict:
     share = weighed.irrelevant
     if share < _NEGLIGIBLE and verdict.scores["irrelevant"] < _NEGLIGIBLE:
         return verdict  # most posts: nothing worth rounding again
+    if verdict.kind == "promotion" and share < relevance.RULED_OUT:
+        share = min(share, _PROMOTION_STAYS)  # it says little of what it is about, and opens nothing either way
     best = max(rest.values()) / (sum(rest.values()) or 1.0)
     if share < 0.5:
         share = min(share, best / (1.0 + best) - 1e-3)

@@ -25,7 +25,7 @@ _ARTICLES: Final = frozenset({
     "each", "some", "any", "one", "no", "another", "two", "first", "last", "of", "in",
 })  # fmt: skip
 _HELPFUL: Final = ("context", "description", "business")
-_RULED_OUT: Final = 0.99
+RULED_OUT: Final = 0.99
 _ADDRESSED: Final = frozenset({"handle", "reply", "quote"})
 _HIRAGANA, _KANJI, _COMPOUND = 2, 8, 12  # see `script`; a compound goes on in katakana or kanji
 _LONGEST_COMPOUND: Final = 8
@@ -147,7 +147,7 @@ def weigh(found: Evidence, near: tuple[float, int] | None, complaint: float) -> 
     """How likely the post is not about the brand. `near`: its nearness and the topic that it is near to; `complaint`:
     how much the text reads as one, if it is about the brand at all."""
     if found.ruled_out is not None:
-        return Relevance(_RULED_OUT, (found.ruled_out,))
+        return Relevance(RULED_OUT, (found.ruled_out,))
     parts = dict(zip(WEIGHTS, (w * n for w, n in zip(_WEIGHTS, found.numbers, strict=True)), strict=True))
     total = sum(parts.values()) + (near[0] if near is not None else _UNKNOWN_NEARNESS)
     irrelevant = 1.0 / (1.0 + math.exp(min(total - _NEUTRAL + _COMPLAINT_NEEDS * complaint, 30.0)))

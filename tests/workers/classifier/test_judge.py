@@ -173,6 +173,12 @@ def test_a_giveaway_is_promotion_by_its_form(classifier: Classifier) -> None:
     assert any("懸賞" in reason for reason in verdict.reasons)
 
 
+def test_a_giveaway_stays_promotion_where_nothing_says_what_it_is_about(classifier: Classifier) -> None:
+    ice = relevance_report.brands("keywords, context")[1]
+    verdict = one(classifier, "スーパーカップ＆フォローでリポストした人に10名様プレゼント", brand=ice)
+    assert verdict.kind == "promotion"
+
+
 def test_a_complaint_about_a_giveaway_is_a_complaint(classifier: Classifier) -> None:
     text = "アクメのフォロー＆リポストの懸賞、当選したのに賞品が届かないし問い合わせても返事がない。最悪"
     assert one(classifier, text, brand=ACME).kind == "complaint"
