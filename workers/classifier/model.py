@@ -24,7 +24,7 @@ WEIGHTS: Final = Path(__file__).parent / "weights" / "weights.npz"
 # A stage looks again at a post unless the likeliest kind leads the next by more than this in the stage before, and
 # whatever it leads by where the post may be grave. Ours; MODEL.md shows what other margins cost and gain.
 SKETCH_MARGIN: Final = 0.95
-CAREFUL_MARGIN: Final = 0.08
+CAREFUL_MARGIN: Final = 0.1
 GRAVE: Final = 0.3
 
 # Texts are encoded so many at a time at most: a batch of any size keeps its memory.
