@@ -17,6 +17,7 @@ from workers.cli.console_check import console_lines
 from workers.cli.exit_status import DONE, FAILED, MEND, REFUSED
 from workers.cli.house import check_prepared, enter_house, open_house, run_async
 from workers.cli.loading import load
+from workers.cli.named_brands import unknown_brands
 from workers.cli.options import Options, common_options
 from workers.cli.ordinary_words import ambiguous
 from workers.cli.sample_alert import sample_alert
@@ -101,6 +102,8 @@ async def _look(settings: Settings, files: Files | None) -> list[Found]:
     if files is not None:
         for warning in await asyncio.to_thread(ambiguous, files.brands):
             click.echo(f"warning: brands.yaml: {warning}")
+        for unknown in unknown_brands(files.policy, (brand.id for brand in files.brands)):
+            click.echo(f"warning: routes.yaml: {unknown}")
         looks.append(_source(settings, files))
         looks += [_receiver(receiver) for receiver in files.policy.receivers.values()]
     for line in console_lines(settings.console, files.policy if files is not None else None):
@@ -116,7 +119,8 @@ async def _log_and_store(settings: Settings) -> Found:
         try:
             prepare_folder(settings.data)
         except HikeshiError as error:
-            return Found(place, str(error), remedy="give another folder with --data or HIKESHI_DATA")
+            status = MEND if isinstance(error, ConfigurationError) else FAILED  # a full disk is nobody's setting
+            return Found(place, str(error), remedy="give another folder with --data or HIKESHI_DATA", status=status)
         return Found(place, None, "the embedded log and store can be written here")
     place = "kafka.bootstrap_servers and store.url"
     try:
@@ -138,7 +142,7 @@ async def _source(settings: Settings, files: Files) -> Found:
         if choice.source == "replay" and settings.replay.file != "-":
             ReplaySource(settings.replay.file or "", settings.replay.speed, SystemClock())
     except ConfigurationError as error:
-        return Found("source", str(error), remedy="or start `hikeshi run` with `--source`")
+        return Found("source", str(error), remedy="or start `hikeshi run` with `--source`", status=MEND)
     if choice.source != "x":
         return Found("source", None, choice.source)
     told = await look_at_x(settings, files)

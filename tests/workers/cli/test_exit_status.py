@@ -94,6 +94,14 @@ def test_settings(hikeshi: Place, settings: dict[str, str], said: str) -> None:
     assert_refused(hikeshi(*REPLAY, **settings), said)
 
 
+def test_check_says_2_where_run_would(hikeshi: Place) -> None:
+    assert_refused(hikeshi("check", HIKESHI_SOURCE="replay", HIKESHI_REPLAY__FILE="no-such-file"), "no-such-file")
+    assert_refused(hikeshi("check", HIKESHI_DATA="posts.jsonl/data"), "can't be written")
+    routes = "receivers: [{name: desk, webhook: {url: 'http://127.0.0.1:9/'}}]\nroute: {receivers: [desk]}\n"
+    (hikeshi.folder / "config" / "routes.yaml").write_text(routes)
+    assert_refused(hikeshi("check"), "HIKESHI_X__BEARER_TOKEN", "--source sample", "127.0.0.1:9 can't be reached")
+
+
 def test_a_worker_never_falls_back_to_the_sample(hikeshi: Place) -> None:
     settings = {"HIKESHI_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:9", "HIKESHI_STORE__URL": "postgresql://127.0.0.1:9/x"}
     assert_refused(hikeshi("worker", "stream", **settings), "HIKESHI_X__BEARER_TOKEN", "--source sample")
