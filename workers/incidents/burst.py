@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import timedelta
 from typing import Final, NamedTuple
@@ -36,9 +36,57 @@ def held_spans(authors: Mapping[int, AbstractSet[str]], touched: AbstractSet[int
     The same minutes give the same spans in whatever order they came.
     """
     width = window_minutes(rule)
+    windows = _windows(authors, touched, width)
+    return merge_spans([span_of(first, end, rule) for first, end, people in windows if people >= rule.authors])
+
+
+def straddled(
+    authors: Mapping[int, AbstractSet[str]], touched: AbstractSet[int], rule: Burst, held: Sequence[Span]
+) -> list[int]:
+    """The last minutes of windows in which only the seconds tell whether the rule holds, beyond what is held.
+
+    A window begins within a minute, and then it has a part of one minute more: there are enough people in these.
+    """
+    width = window_minutes(rule)
+    return [
+        end
+        for first, end, people in _windows(authors, touched, width + 1)
+        if people >= rule.authors
+        and end - first == width
+        and not any(start <= first * MINUTE_MS and end * MINUTE_MS <= stop for start, stop in held)
+    ]
+
+
+def seconds_hold(
+    first: Mapping[str, Millis], between: AbstractSet[str], last: Mapping[str, Millis], rule: Burst
+) -> bool:
+    """Whether the rule holds somewhere from within one minute to within another, given who complained between them.
+
+    `first`: when each author complained last in the first minute; `last`: when first in the last one.
+    """
+    reach = window_minutes(rule) * MINUTE_MS
+    return any(
+        len(
+            between
+            | {author for author, at in first.items() if at >= moment - reach}
+            | {author for author, at in last.items() if at <= moment}
+        )
+        >= rule.authors
+        for moment in set(last.values())
+    )
+
+
+def span_of(first: int, end: int, rule: Burst) -> Span:
+    """What a window of these minutes holds: until M minutes after it."""
+    return first * MINUTE_MS, (end + window_minutes(rule) + 1) * MINUTE_MS - 1
+
+
+def _windows(
+    authors: Mapping[int, AbstractSet[str]], touched: AbstractSet[int], width: int
+) -> Iterator[tuple[int, int, int]]:
+    """Each window of so many minutes that a touched one is part of: its first and last with people, and how many."""
     there, near = sorted(authors), sorted(touched)
     inside: Counter[str] = Counter()  # how many minutes of the window each author is in
-    spans: list[Span] = []
     first = 0
     for end in there:
         inside.update(authors[end])
@@ -48,10 +96,8 @@ def held_spans(authors: Mapping[int, AbstractSet[str]], touched: AbstractSet[int
                 if not inside[author]:
                     del inside[author]
             first += 1
-        is_touched = bisect_right(near, end) > bisect_left(near, end - width + 1)
-        if is_touched and len(inside) >= rule.authors:
-            spans.append((there[first] * MINUTE_MS, (end + width + 1) * MINUTE_MS - 1))
-    return merge_spans(spans)
+        if bisect_right(near, end) > bisect_left(near, end - width + 1):
+            yield there[first], end, len(inside)
 
 
 def merge_spans(spans: Sequence[Span]) -> list[Span]:

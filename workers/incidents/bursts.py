@@ -10,7 +10,18 @@ from config.routes import Policy
 from schemas.mark import SEVERITIES
 from workers.incidents import baseline, burst_posts, burst_words, minutes, posts, records
 from workers.incidents.auto import REACH, Evidence, judge, suspicious
-from workers.incidents.burst import MINUTE_MS, Span, held_spans, merge_spans, overlaps, within
+from workers.incidents.burst import (
+    MINUTE_MS,
+    Span,
+    held_spans,
+    merge_spans,
+    overlaps,
+    seconds_hold,
+    span_of,
+    straddled,
+    window_minutes,
+    within,
+)
 from workers.incidents.decide import may_merge, merge, posts_arrived
 from workers.incidents.model import HIGH, Decision, Event, Incident, Millis, Post, burst_key
 from workers.incidents.routing import route
@@ -52,7 +63,7 @@ async def judge_bursts(
         if brand in known:
             found = await _by_baseline(connection, dialect, known[brand], there, rule, before)
         else:
-            found = _Found(_by_rule(there, rule, there.touched))
+            found = _Found(await _by_rule(connection, brand, there, rule, there.touched))
         held = found.spans
         held = held if burst is not None and burst.is_open else [s for s in held if not overlaps(s, before)]
         flared = burst is not None and any(not overlaps(span, before) for span in held)
@@ -78,12 +89,23 @@ async def judge_bursts(
     return bursts, decided
 
 
-def _by_rule(there: minutes.Complained, rule: Burst | None, touched: set[int]) -> list[Span]:
+async def _by_rule(
+    connection: AsyncConnection, brand: str, there: minutes.Complained, rule: Burst | None, touched: set[int]
+) -> list[Span]:
     if rule is None:
         return []
-    return held_spans(
-        {minute: found.voices.keys() for minute, found in there.minutes.items() if found.voices}, touched, rule
-    )
+    voices = {minute: found.voices.keys() for minute, found in there.minutes.items() if found.voices}
+    held = held_spans(voices, touched, rule)
+    for end in straddled(voices, touched, rule, held):
+        first = end - window_minutes(rule)
+        begins = await minutes.moments(connection, brand, first, voices[first])
+        ends = await minutes.moments(connection, brand, end, voices[end])
+        between = {author for minute in voices if first < minute < end for author in voices[minute]}
+        if seconds_hold(
+            {a: at for a, (_, at) in begins.items()}, between, {a: at for a, (at, _) in ends.items()}, rule
+        ):
+            held = merge_spans([*held, span_of(first, end, rule)])
+    return held
 
 
 async def _by_baseline(
@@ -100,7 +122,7 @@ async def _by_baseline(
     for day, touched in days.days:
         usual = days.usual(day, found)
         if usual is None:
-            found = merge_spans([*found, *_by_rule(there, rule, touched)])
+            found = merge_spans([*found, *await _by_rule(connection, known.brand, there, rule, touched)])
             continue
         if not suspicious(there.minutes, touched, usual):
             continue

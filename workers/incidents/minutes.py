@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
@@ -97,6 +98,21 @@ async def read(
 ) -> dict[int, Minute]:
     """A brand's minutes, so far before and after each of these."""
     return (await _read(connection, dialect, {brand: touched}, {brand: reach}))[brand]
+
+
+async def moments(
+    connection: AsyncConnection, brand: str, minute: int, authors: AbstractSet[str]
+) -> dict[str, tuple[Millis, Millis]]:
+    """When in a minute each of these (hashes) complained first and last: the posts know, where a minute is too long."""
+    found = await connection.execute(
+        text(
+            "SELECT author, MIN(created_at) AS first, MAX(created_at) AS last FROM posts WHERE brand = :brand "
+            "AND kind = 'complaint' AND created_at BETWEEN :first AND :last GROUP BY author"
+        ),
+        {"brand": brand, "first": minute * MINUTE_MS, "last": (minute + 1) * MINUTE_MS - 1},
+    )
+    hashed = ((author_hash(row.author or ""), (row.first, row.last)) for row in found)
+    return {author: when for author, when in hashed if author in authors}
 
 
 async def complaints_in(connection: AsyncConnection, dialect: str, brand: str, spans: Sequence[Span]) -> int:

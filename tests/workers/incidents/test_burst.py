@@ -6,7 +6,15 @@ from datetime import timedelta
 import pytest
 
 from config.brands import Burst
-from workers.incidents.burst import MINUTE_MS, held_spans, merge_spans, overlaps, window_minutes
+from workers.incidents.burst import (
+    MINUTE_MS,
+    held_spans,
+    merge_spans,
+    overlaps,
+    seconds_hold,
+    straddled,
+    window_minutes,
+)
 
 RULE = Burst(authors=20, within=timedelta(minutes=10))
 
@@ -62,6 +70,30 @@ def test_order_does_not_matter() -> None:
 def test_a_window_is_whole_minutes() -> None:
     assert window_minutes(Burst(authors=1, within=timedelta(minutes=1))) == 1
     assert window_minutes(RULE) == 10
+
+
+@pytest.mark.parametrize(
+    ("counts", "want"),
+    [
+        ([10, *[0] * 9, 10], [110]),  # within ten minutes and some seconds, or within eleven: the minutes can't tell
+        ([10, *[0] * 10, 10], []),
+        ([10, *[0] * 9, 9], []),
+        ([20, *[0] * 9, 20], []),  # held by what is in each already, and so is all between
+    ],
+)
+def test_windows_that_only_the_seconds_can_judge(counts: list[int], want: list[int]) -> None:
+    authors = minutes(*counts)
+    assert straddled(authors, set(authors), RULE, held_spans(authors, set(authors), RULE)) == want
+    assert straddled(authors, {90, 130}, RULE, []) == []
+
+
+def test_seconds() -> None:
+    rule = Burst(authors=3, within=timedelta(minutes=1))
+    assert seconds_hold({"a": 58_000}, set(), {"b": 60_000, "c": 61_000}, rule)
+    assert seconds_hold({"a": 1_000}, set(), {"b": 60_000, "c": 61_000}, rule)
+    assert not seconds_hold({"a": 999}, set(), {"b": 60_000, "c": 61_000}, rule)
+    assert not seconds_hold({"a": 58_000}, set(), {"a": 60_000, "c": 61_000}, rule)
+    assert seconds_hold({}, {"a", "b"}, {"c": 61_000}, rule)
 
 
 def test_overlap() -> None:

@@ -130,6 +130,16 @@ class TestBurst:
         await scene.arrive(*(arrival(author="angry", created=at(i)) for i in range(100)))
         assert "acme/care/burst" not in await scene.incidents()
 
+    @pytest.mark.parametrize(("apart", "burns"), [(30, True), (31, True), (32, False)])
+    async def test_ten_minutes_are_ten_minutes_wherever_in_a_minute_they_begin(
+        self, store: Store, apart: int, burns: bool
+    ) -> None:
+        scene = Scene(store)
+        await scene.arrive(arrival(created=at(50), late=True), arrival(created=at(51), kind="praise"))
+        for i in range(20):
+            await scene.arrive(arrival(created=at(45 + i * apart)), now=at(45 + i * apart))
+        assert ("acme/care/burst" in await scene.incidents()) is burns
+
     async def test_it_needs_no_order(self, store: Store) -> None:
         scene = Scene(store)
         marks = [arrival(created=at(i * 20)) for i in range(25)]
