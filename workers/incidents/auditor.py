@@ -30,6 +30,9 @@ _log = get_logger(__name__)
 LOOK_SECONDS: Final = 15.0  # ours: an alert to ops may be so much later than its threshold
 # Ours: longer than a look with room for a slow store, so that one process audits; another goes on after it has ended.
 LEASE_MS: Final = 45_000
+# Ours: a rest that took so long was the machine's, stopped or suspended. The stages, stopped with it, are given one more
+# rest to say that they live, before they are called dead.
+STOOD_STILL_SECONDS: Final = 2 * LOOK_SECONDS
 AWAY_SECONDS: Final = 60.0  # ours: a database that restarts is back before
 _NAME: Final = "audit"
 
@@ -80,7 +83,15 @@ class Auditor:
                     # SQLite's driver never comes back from a transaction called off half-way.
                     await asyncio.wait({looking}, timeout=LOOK_SECONDS)
                     raise
-                await self._clock.sleep(LOOK_SECONDS)
+                await self._rest()
+
+    async def _rest(self) -> None:
+        begun = self._clock.now()
+        await self._clock.sleep(LOOK_SECONDS)
+        rested = (self._clock.now() - begun).total_seconds()
+        if rested > STOOD_STILL_SECONDS:
+            _log.warning("audit_postponed", stood_still_seconds=round(rested - LOOK_SECONDS))
+            await self._clock.sleep(LOOK_SECONDS)
 
     async def look_once(self, client: aiohttp.ClientSession) -> list[Trouble] | None:
         """One look, and what follows; None where another process audits, or the store is away."""

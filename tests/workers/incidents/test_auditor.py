@@ -1,5 +1,6 @@
 """The self-audit on a real store and log: who looks, what ops is told, when the heartbeat goes."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -237,3 +238,35 @@ async def test_no_post_where_there_always_are_some(watch: Watch) -> None:
 
 def test_the_lease_outlasts_a_look() -> None:
     assert timedelta(milliseconds=LEASE_MS) > timedelta(seconds=2 * LOOK_SECONDS)
+
+
+class StoppedClock(FakeClock):
+    """A machine that stands still during the first rest, for so long."""
+
+    def __init__(self, still_seconds: float) -> None:
+        super().__init__(START)
+        self.rests: list[float] = []
+        self._still_seconds = still_seconds
+
+    async def sleep(self, seconds: float) -> None:
+        self.rests.append(seconds)
+        if len(self.rests) == 3:
+            raise asyncio.CancelledError  # seen enough
+        self._monotonic += seconds + (self._still_seconds if len(self.rests) == 1 else 0)
+
+
+@pytest.mark.parametrize(("still_seconds", "looks"), [(0, 3), (10, 3), (54, 2)])
+async def test_a_machine_that_stood_still_gives_its_stages_a_rest_to_say_that_they_live(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch, still_seconds: float, looks: int
+) -> None:
+    looked: list[datetime] = []
+    watch.clock = StoppedClock(still_seconds)
+    auditor = watch.another("one")
+
+    async def look_once(_: Any) -> None:
+        looked.append(watch.clock.now())
+
+    monkeypatch.setattr(auditor, "look_once", look_once)
+    with pytest.raises(asyncio.CancelledError):
+        await auditor.run()
+    assert len(looked) == looks
