@@ -30,8 +30,8 @@ _log = get_logger(__name__)
 LOOK_SECONDS: Final = 15.0  # ours: an alert to ops may be so much later than its threshold
 # Ours: longer than a look with room for a slow store, so that one process audits; another goes on after it has ended.
 LEASE_MS: Final = 45_000
-# Ours: a rest that took so long was the machine's, stopped or suspended. The stages, stopped with it, are given one more
-# rest to say that they live, before they are called dead.
+# Ours: a rest that took so long was the machine's, stopped or suspended. The stages, stopped with it, get one more rest
+# to say that they live, before they are called dead.
 STOOD_STILL_SECONDS: Final = 2 * LOOK_SECONDS
 AWAY_SECONDS: Final = 60.0  # ours: a database that restarts is back before
 _NAME: Final = "audit"
