@@ -27,7 +27,7 @@ from config.routes import Policy, Receiver, load_routes
 from config.settings import Settings
 from tests.workers.dispatcher.rig import FixedFiles
 from tests.workers.incidents.scene import START, TOPIC, ms
-from workers.dispatcher.delivery import Delivery
+from workers.dispatcher.delivery import FALLBACK_LOOK_SECONDS, Delivery
 from workers.dispatcher.outcome import Result
 from workers.dispatcher.style import Style
 from workers.dispatcher.timers import Timers
@@ -314,7 +314,9 @@ class Timeline:
             "LEFT JOIN receivers r ON r.receiver = o.receiver WHERE o.state IN ('scheduled', 'frozen')"
         )
         moments = [max(row.due_at, row.not_before or 0) for row in pending]
-        others = [row.first_due_at + 1000 * _FALLBACK_SECONDS for row in pending if row.fallback_at is None]
+        # A fallback is looked at each five seconds: the look before its time may be the last but one.
+        late = (_FALLBACK_SECONDS, _FALLBACK_SECONDS + FALLBACK_LOOK_SECONDS)
+        others = [row.first_due_at + 1000 * after for row in pending if row.fallback_at is None for after in late]
         moments += [row.due_at for row in await self.rows("SELECT due_at FROM incidents WHERE due_at IS NOT NULL")]
         others += [row.ends_at for row in await self.rows("SELECT ends_at FROM silences WHERE ended_at IS NULL")]
         moments += [row.next_at for row in await self.rows("SELECT next_at FROM drills")]
