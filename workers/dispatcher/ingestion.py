@@ -32,6 +32,7 @@ from workers.runtime.dead_letters import DeadLetters
 from workers.runtime.health import StageHealth
 from workers.runtime.logging import get_logger
 from workers.runtime.retry import backoff_seconds
+from workers.runtime.stopping import unless
 from workers.store import Store
 from workers.store.offsets import read_offsets
 
@@ -46,6 +47,8 @@ POLL_SECONDS: Final = 0.25  # how soon a drain is noticed while nothing comes
 COMMIT_SECONDS: Final = 1.0  # the group's commit only feeds lag tools; the store's offset is the truth
 NEWER_SCHEMA_SECONDS: Final = 15.0  # how often a record of a newer schema is looked at again: it may be removed
 ERASE_SECONDS: Final = 5.0  # how soon a reader that was in the way is asked again; the contract allows 60 s
+SMALL_BATCH: Final = 200  # on SQLite, after fewer marks than this …
+ROOM_SECONDS: Final = 0.05  # … so long is left to the deliveries
 _RETRY_BASE_SECONDS, _RETRY_CAP_SECONDS = 0.1, 5.0
 
 
@@ -136,6 +139,7 @@ class Ingestion:
             await self._place(consumer)
         await self._commit(consumer)
         await self._erase_traces()
+        await self._leave_room(consumer)
         generation = self._places.generation
         try:
             found = await self._poll(consumer)
@@ -149,6 +153,13 @@ class Ingestion:
         await self._finish(consumer)
         if generation == self._places.generation:  # else they were taken away, and come again to their new owner
             await self._begin(consumer, around, batch)
+
+    async def _leave_room(self, consumer: Consumer) -> None:
+        """SQLite has one writer: while little comes, it is gathered, and deliveries have the store meanwhile."""
+        storing = self._storing
+        if self._store.dialect == "sqlite" and storing is not None and len(storing.entries) < SMALL_BATCH:
+            await self._finish(consumer)
+            await unless(self._stopping, self._clock.sleep(ROOM_SECONDS))
 
     async def _poll(self, consumer: Consumer) -> Mapping[int, Sequence[Record]]:
         """What comes next. A batch that is stored meanwhile is not kept waiting for it."""
