@@ -82,6 +82,8 @@ class Auditor:
                 except asyncio.CancelledError:
                     # SQLite's driver never comes back from a transaction called off half-way.
                     await asyncio.wait({looking}, timeout=LOOK_SECONDS)
+                    if looking.done() and not looking.cancelled():
+                        looking.exception()  # heard: asyncio would print it with its trace
                     raise
                 await self._rest()
 

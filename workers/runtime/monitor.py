@@ -81,7 +81,14 @@ async def _report(report: ReportWorker, health: StageHealth, clock: Clock, port:
     }  # fmt: skip
     # Late, it is left to end by itself: SQLite's driver never comes back from a transaction called off half-way.
     writing = asyncio.ensure_future(report(f"{host}-{pid}-{health.stage}", health.stage, state))
+    writing.add_done_callback(_heard)
     try:
         await asyncio.wait_for(asyncio.shield(writing), REPORT_SECONDS)
     except (HikeshiError, TimeoutError, OSError) as error:
         _log.debug("worker_unreported", stage=health.stage, error=str(error))
+
+
+def _heard(writing: asyncio.Future[None]) -> None:
+    """What became of a report that nobody waits for any more is heard: asyncio would print it with its trace."""
+    if not writing.cancelled():
+        writing.exception()
