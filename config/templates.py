@@ -102,7 +102,7 @@ class Templates:
                 return macro(*values)
             except TemplateFaultError:
                 raise
-            except Exception as error:
+            except Exception as error:  # what a user's expression may raise is anything
                 raise self._fault(file, error) from error
 
         return call

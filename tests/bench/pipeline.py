@@ -9,6 +9,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -92,7 +93,7 @@ class Pipeline:
         self._stack = stack
         self.processes: dict[str, Process] = {}
         self.pids: dict[str, int] = {}
-        self.port = free_port()
+        self.ports: dict[str, int] = {}
         if kind == "kafka":
             broker, server = KafkaBroker(), PostgresServer.create()
             stack.callback(broker.remove)
@@ -107,22 +108,23 @@ class Pipeline:
             for stage in ("classifier", "dispatcher"):
                 self._start(stage, "worker", stage)
             for stage in ("classifier", "dispatcher"):
-                self._wait_ready(stage)
+                self.wait_ready(stage)
 
     def _start(self, name: str, *arguments: str, stdin: int | bytes = subprocess.DEVNULL) -> Process:
-        port = free_port() if name != "run" else self.port
+        port = free_port()
         process = Process(
             arguments, folder=self.folder, command=self._command, name=name, stdin=stdin,
             settings=self.settings | {"HIKESHI_METRICS__PORT": str(port), "HIKESHI_CONSOLE__PORT": "0"},
         )  # fmt: skip
-        process.port = port  # type: ignore[attr-defined]
+        self.ports[name] = port
         self._stack.callback(process.kill)
         self.processes[name] = process
         self.pids[name] = process.pid
         return process
 
-    def _wait_ready(self, name: str) -> None:
-        while _get(self.processes[name], "/readyz") is None:
+    def wait_ready(self, name: str) -> None:
+        """Until that process has all that it needs."""
+        while self.get(name, "/readyz") is None:
             time.sleep(0.1)
 
     def source(self, file: str, *, stdin: int | bytes = subprocess.DEVNULL) -> Process:
@@ -133,13 +135,20 @@ class Pipeline:
 
     def stored(self) -> int:
         """Marks stored, by the dispatcher's own count."""
-        process = self.processes.get("dispatcher") or self.processes["run"]
         for name, other in self.processes.items():
             if other.returncode:
                 raise RuntimeError(f"{name} has ended with {other.returncode}: {other.stderr[-2000:]}")
-        metrics = _get(process, "/metrics") or ""
+        metrics = self.get("dispatcher" if "dispatcher" in self.processes else "run", "/metrics") or ""
         found = [row for row in metrics.splitlines() if row.startswith("hikeshi_marks_stored_total ")]
         return int(float(found[0].split()[1])) if found else 0
+
+    def get(self, name: str, path: str) -> str | None:
+        """What a process answers; None while it answers nothing, or that it is not ready."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.ports[name]}{path}", timeout=2) as answer:
+                return str(answer.read().decode())
+        except OSError:
+            return None
 
     def cpu(self) -> dict[str, float]:
         """CPU seconds of each process so far, the servers' too."""
@@ -162,16 +171,6 @@ def peak_mb(pid: int) -> float:
     """VmHWM, from the kernel."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(next(row for row in status.splitlines() if row.startswith("VmHWM")).split()[1]) / 1024
-
-
-def _get(process: Process, path: str) -> str | None:
-    import urllib.request
-
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{process.port}{path}", timeout=2) as answer:  # type: ignore[attr-defined]
-            return str(answer.read().decode())
-    except OSError:
-        return None
 
 
 def throughput(kind: str, *, shipped: bool, posts: int = POSTS) -> dict[str, Any]:
@@ -201,8 +200,7 @@ def latency(kind: str, *, shipped: bool) -> dict[str, Any]:
         pipeline = Pipeline(kind, shipped, sink, "0s", stack)
         written: dict[str, float] = {}
         process = pipeline.source("-", stdin=subprocess.PIPE)
-        while _get(process, "/readyz") is None:
-            time.sleep(0.1)
+        pipeline.wait_ready("stream" if kind == "kafka" else "run")
         feeder = threading.Thread(target=_feed, args=(process, written))
         feeder.start()
         feeder.join()
