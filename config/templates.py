@@ -40,6 +40,7 @@ KINDS: Final = (
 )  # fmt: skip
 LARGEST_PART: Final = 200_000  # ours, in characters: a template that loops must not fill our memory
 _OURS: Final = Path(__file__).parent / "messages"
+_NO_MACRO: Final = "write a part as a macro: `{% macro headline(a) %}…{% endmacro %}`; or remove the file"
 
 
 class TemplateFaultError(Exception):
@@ -91,7 +92,7 @@ class Templates:
                 continue
             except TemplateError as error:
                 raise self._fault(file, error) from error
-            macro = _called(template, name, values)
+            macro = self._guarded(file, _called)(template, name, values)
             if macro is not None:
                 return self._guarded(file, macro)
         raise TemplateFaultError(f"{kind}.{language}{SUFFIX}", None, f"there is no part {name!r}")
@@ -136,6 +137,8 @@ class Templates:
         except TemplateError as error:
             yield _as_fault(self._fault(file, error))
             return
+        if not names:
+            yield Fault(path, None, "", "holds no part of a message", _NO_MACRO)
         for name, line in names.items():
             if name not in PARTS:
                 yield Fault(path, line, name, "is no part of a message", suggestion(name, PARTS))

@@ -94,6 +94,15 @@ FAULTS = {
         {"base.en.j2": "{% macro why(a) %}{{ ''.__class__.__mro__ }}{% endmacro %}"},
         ["base.en.j2:1: can't be filled in: access to attribute '__class__' of 'str' object is unsafe."],
     ),
+    "text outside of any part": ({"slack.ja.j2": "{{ a.brand }}です"}, ["slack.ja.j2: holds no part of a message"]),
+    "a value outside of any part": (
+        {"slack.ja.j2": "\n{{ a.brand }}{% macro status(a) %}x{% endmacro %}"},
+        ["slack.ja.j2:2: can't be filled in: 'a' is undefined"],
+    ),
+    "another file": (
+        {"slack.ja.j2": "{% import 'base.en.j2' as b %}{% macro status(a) %}{{ b.status(a) }}{% endmacro %}"},
+        ["slack.ja.j2:1: can't be filled in: base.en.j2"],
+    ),
     "endless": (
         {"base.en.j2": "{% macro why(a) %}{% for n in range(99999) %}xxxxxxxxxx{% endfor %}{% endmacro %}"},
         ["base.en.j2: why is longer than 200000"],
@@ -118,6 +127,14 @@ def test_a_template_that_fails_at_night_gives_way_to_ours() -> None:
     assert fault.startswith("templates/line.ja.j2:1: ")
     with pytest.raises(TemplateFaultError):
         own.strictly("line", "ja", "headline", SAMPLES[1])
+
+
+@pytest.mark.parametrize("text", ["{{ a.brand }}です", "{{ 1 / 0 }}{% macro status(a) %}x{% endmacro %}"])
+def test_what_stands_outside_of_any_part_stops_no_message(text: str) -> None:
+    """A file without a part was taken, and then failed every message of its channel."""
+    told, fault = Templates({"slack.ja.j2": text}).rendered("slack", "ja", "headline", SAMPLES[0])
+    assert told == built_in().strictly("slack", "ja", "headline", SAMPLES[0])
+    assert fault is not None
 
 
 def test_html_escapes_what_people_wrote() -> None:
