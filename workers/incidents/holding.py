@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from config.routes import Inhibition, Policy
+from config.routes import Inhibition, Match, Policy
 from config.times import end_of
 from schemas.mark import INFLUENCES, SEVERITIES
 from workers.incidents import mutes, records, silences
@@ -59,7 +59,7 @@ async def note_mutes(
             continue
         decision = Decision()
         before = (incident.mute, incident.muted_until)
-        mutes.put(incident, mute, decision)
+        mutes.put(incident, mute, decision, now)
         if (incident.mute, incident.muted_until) != before:
             incident.due_at = next_due(incident, route(policy, incident, now), now)
             changed.append((incident, decision))
@@ -78,10 +78,18 @@ async def over(connection: AsyncConnection, policy: Policy, source: str, now: Mi
             {"id": name, "now": now},
         )
         return None if found.first() is not None else "the silence is over"
-    found = await connection.execute(
-        text("SELECT 1 FROM incidents WHERE id = :id AND status IN ('firing', 'acknowledged')"), {"id": name}
-    )
-    return None if found.first() is not None else f"incident {name} is over"
+    for inhibition in policy.inhibitions:
+        conditions, values = _asked(inhibition.while_open)
+        found = await connection.execute(
+            text(
+                "SELECT 1 FROM incidents WHERE id = :id AND status IN ('firing', 'acknowledged') "
+                f"AND mute IS NULL{conditions}"
+            ),
+            {"id": name, **values},
+        )
+        if found.first() is not None:
+            return None
+    return f"incident {name} is over, kept back itself, or nothing is kept back for it any more"
 
 
 async def mutes_over(connection: AsyncConnection, policy: Policy, now: Millis) -> bool:
@@ -130,9 +138,23 @@ async def _muted(
 
 async def _inhibitor(connection: AsyncConnection, inhibition: Inhibition, incident: Incident) -> str | None:
     """An open incident of the same brand that keeps this one back; never one that is kept back itself."""
-    match = inhibition.while_open
-    conditions = list[str]()
-    values: dict[str, str | int] = {"brand": incident.brand, "id": incident.id}
+    conditions, values = _asked(inhibition.while_open)
+    for status in ("firing", "acknowledged"):  # one after the other: each has an index of its own
+        found = await connection.execute(
+            text(
+                f"SELECT id FROM incidents WHERE brand = :brand AND id <> :id AND status = '{status}' "
+                f"AND mute IS NULL{conditions} ORDER BY opened_at LIMIT 1"
+            ),
+            {"brand": incident.brand, "id": incident.id, **values},
+        )
+        if (identity := found.scalar()) is not None:
+            return str(identity)
+    return None
+
+
+def _asked(match: Match) -> tuple[str, dict[str, str | int]]:
+    """What an inhibition asks of the incident that keeps others back, as conditions on its row."""
+    conditions, values = "", dict[str, str | int]()
     asked: list[tuple[str, Sequence[str | int]]] = [
         ("scope", sorted(match.scope)),
         ("kind", sorted(match.kind)),
@@ -142,19 +164,9 @@ async def _inhibitor(connection: AsyncConnection, inhibition: Inhibition, incide
     for column, wanted in asked:
         if wanted:
             names = [f"{column}_{place}" for place in range(len(wanted))]
-            conditions.append(f" AND {column} IN ({', '.join(f':{name}' for name in names)})")
+            conditions += f" AND {column} IN ({', '.join(f':{name}' for name in names)})"
             values |= dict(zip(names, wanted, strict=True))
-    for status in ("firing", "acknowledged"):  # one after the other: each has an index of its own
-        found = await connection.execute(
-            text(
-                f"SELECT id FROM incidents WHERE brand = :brand AND id <> :id AND status = '{status}' "
-                f"AND mute IS NULL{''.join(conditions)} ORDER BY opened_at LIMIT 1"
-            ),
-            values,
-        )
-        if (identity := found.scalar()) is not None:
-            return str(identity)
-    return None
+    return conditions, values
 
 
 def _millis(moment: datetime) -> Millis:

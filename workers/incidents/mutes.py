@@ -38,12 +38,23 @@ class Muted(NamedTuple):
     scope: str
 
 
-def put(incident: Incident, mute: Mute | None, decision: Decision, *, actor: str = "hikeshi", why: str = "") -> None:
-    """Note on the incident what mutes it now, or that nothing does; a change is in its timeline."""
+def put(
+    incident: Incident,
+    mute: Mute | None,
+    decision: Decision,
+    now: Millis,
+    *,
+    actor: str = "hikeshi",
+    why: str = "what muted it does not cover it any more",
+) -> None:
+    """Note on the incident what mutes it now, or that nothing does: then what was held is due. A change is in its
+    timeline."""
     if mute is None:
         if incident.mute is not None:
             incident.mute = incident.muted_by = incident.muted_until = None
-            decision.events.append(Event("unmuted", why or "what muted it does not cover it any more", actor))
+            decision.events.append(Event("unmuted", why, actor))
+            held = [(receiver, waiting) for receiver, waiting in incident.scheduled.items() if waiting.held == "mute"]
+            decision.notify += [Notify(receiver, waiting.reason, now, why) for receiver, waiting in held]
         return
     if incident.mute != mute.source:
         decision.events.append(Event("muted", mute.why, mute.by))
@@ -60,7 +71,7 @@ async def mute(
         if not incident.is_open or (incident.is_muted(now) and _ends_later(incident, found[incident.id])):
             continue
         decision = Decision()
-        put(incident, found[incident.id], decision)
+        put(incident, found[incident.id], decision, now)
         why = f"muted: {found[incident.id].why}"
         decision.withdraw = dict.fromkeys(incident.frozen, why)
         decision.notify = [Notify(receiver, reason, now, why) for receiver, reason in incident.frozen.items()]
@@ -91,12 +102,7 @@ async def release(
         if incident.mute != source:
             continue
         decision = Decision()
-        put(incident, None, decision, actor=actor, why=why)
-        decision.notify = [
-            Notify(receiver, waiting.reason, now, why)
-            for receiver, waiting in incident.scheduled.items()
-            if waiting.held == "mute"
-        ]
+        put(incident, None, decision, now, actor=actor, why=why)
         incident.due_at = next_due(incident, route(policy, incident, now), now)
         decided.append((incident, decision))
     await records.save(connection, dialect, decided, now)

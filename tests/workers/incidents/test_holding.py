@@ -182,3 +182,40 @@ async def test_a_silence_needs_something_to_cover(store: Store) -> None:
     with pytest.raises(ConfigurationError, match="no such silence"):
         async with store.write() as connection:
             await silences.expire(connection, store.dialect, story.policy, ["x"], by="mika", reason="", now=0)
+
+
+WHILE_GRAVE = "inhibit: [{while: {severity: [high]}, mute: {kind: [question]}}]\n"
+TWO = """\
+receivers: [{name: desk, console: {}}, {name: pr, console: {}}]
+route:
+  receivers: [desk]
+  repeat_interval: 2d
+  routes:
+    - {match: {kind: question}, receivers: [desk], continue: true}
+    - {match: {kind: question}, receivers: [pr], group_wait: 10m}
+"""
+
+
+@pytest.mark.parametrize("ends", ["inhibition", "silence"])
+async def test_what_waits_is_told_when_what_keeps_it_back_does_so_no_more(store: Store, ends: str) -> None:
+    """Though that is still open: the file holds the rule no more, or it is kept back itself."""
+    story = Timeline(store, TWO + WHILE_GRAVE)
+    story.at("0s", posts(arrival(id="80", severity="high")))
+    story.between("30s", "31s", "desk", "first", incident__key="acme/care/80")
+    story.at("1m", posts(arrival(id="90", kind="question", severity="low")))
+    story.at("5m", new_routes(TWO) if ends == "inhibition" else silence("1h", incident="acme/care/80"))
+    story.between("5m", "5m2s", "desk", "first", incident__key="acme/care/90")
+    story.between("11m", "11m1s", "pr", "first", incident__key="acme/care/90")
+    await story.play("12h")
+
+
+async def test_whoever_waits_is_told_with_the_first_who_is_not_kept_waiting(store: Store) -> None:
+    """A rule that no longer covers the incident itself: seen when somebody is to be told of it."""
+    story = Timeline(store, TWO + WHILE_GRAVE)
+    story.at("0s", posts(arrival(id="80", severity="high")))
+    story.between("30s", "31s", "desk", "first", incident__key="acme/care/80")
+    story.at("1m", posts(arrival(id="90", kind="question", severity="low")))
+    story.at("5m", new_routes(TWO + WHILE_GRAVE.replace("question", "praise")))
+    story.between("11m", "11m1s", "pr", "first", incident__key="acme/care/90")
+    story.between("11m", "11m10s", "desk", "first", incident__key="acme/care/90")
+    await story.play("12h")
