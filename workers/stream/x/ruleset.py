@@ -25,6 +25,11 @@ class Ruleset:
         """Whether X has others than the brands ask for, or may have."""
         return self._in_force is not self._brands()
 
+    @property
+    def has_any_in_force(self) -> bool:
+        """Whether X has taken rules of ours, of these brands or of those before."""
+        return self._in_force is not None
+
     def distrust(self) -> None:
         """X says that something is wrong with the rules: bring them into force anew."""
         self._in_force = None

@@ -1,11 +1,12 @@
 """Keeps one stream open: connects within X's quota, tells a failure's class, waits as it asks, never goes deaf."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from random import Random
 from typing import Final
 
+from config.brands import Brand
 from config.x_settings import XSettings
 from schemas.errors import RefusedError
 from workers.runtime import metrics
@@ -81,6 +82,7 @@ class Supervisor:
         self._deaf_since = clock.monotonic()
         self._quiet_since: int | None = None
         self._anew_for_loss_at: float | None = None
+        self._rules_again: tuple[Sequence[Brand], float] = ((), 0.0)
         self.was_connected = False
         reception.on_connected = self._on_connected
 
@@ -138,8 +140,10 @@ class Supervisor:
             if last is not None:
                 self._quiet_since = self._now_ms() - round((now - last) * 1000)
                 self.interrupt(Failure("quiet", f"heartbeats, and no post for {now - last:.0f} s where many are usual"))
-            elif self._ruleset.stale:
-                await self._renew_rules()
+            elif self._ruleset.stale and self._may_try_rules(now):
+                failure = await self._renew_rules()
+                wait = 0.0 if failure is None else self._failures.wait(failure, self._clock.now().timestamp(), 0.0)
+                self._rules_again = (self._money.listening(), now + wait)
 
     async def _allowed(self) -> None:
         """Wait until nothing of ours or of X's forbids to connect."""
@@ -154,12 +158,10 @@ class Supervisor:
 
     async def _attempt(self) -> Failure:
         """Connect once and stay as long as it lasts."""
-        try:
-            if self._ruleset.stale:
-                await self._ruleset.bring_into_force()
-        except CallFailed as error:
+        failure = await self._renew_rules() if self._ruleset.stale else None
+        if failure is not None and not self._do_without(failure):
             # A plan with a stream has its rules: who may not see these has no stream, whatever else X says.
-            return error.failure._replace(not_in_plan=error.failure.status == 403)
+            return failure._replace(not_in_plan=failure.status == 403)
         now = self._clock.now().timestamp()
         self.connects[:] = [*recent_connects(self.connects, now, self._pace.connect_window), now]
         self._save_now()
@@ -231,19 +233,33 @@ class Supervisor:
         except CallFailed as error:
             _log.warning("ghost_connections_left", reason=error.failure.detail)
 
-    async def _renew_rules(self) -> None:
-        """The brands changed: X takes rules while the stream is open. Refused: the old ones stay, ops are told."""
+    async def _renew_rules(self) -> Failure | None:
+        """Bring the brands' rules into force: X takes them while the stream is open too. Refused: those that it has
+        stay, ops are told."""
         try:
             await self._ruleset.bring_into_force()
-            self._concerns.over("x_rules_refused")
         except CallFailed as error:
-            kept = "the rules as they were before"
-            _log.error("rules_refused", reason=error.failure.detail, kept=kept)
-            self._concerns.worry(
-                "x_rules_refused", f"X refuses the changed rules, {kept} are in force: {error.failure.detail}",
-                f"X が新しいルールを受け付けません。前のルールのまま続けます：{error.failure.detail}",
-            )  # fmt: skip
-            await self._clock.sleep(self._failures.wait(error.failure, self._clock.now().timestamp(), 0.0))
+            if error.failure.kind != "refused":
+                _log.warning("rules_postponed", reason=error.failure.detail)
+            elif self._ruleset.has_any_in_force:
+                kept = "the rules as they were before"
+                _log.error("rules_refused", reason=error.failure.detail, kept=kept)
+                self._concerns.worry(
+                    "x_rules_refused", f"X refuses the changed rules, {kept} are in force: {error.failure.detail}",
+                    f"X が新しいルールを受け付けません。前のルールのまま続けます：{error.failure.detail}",
+                )  # fmt: skip
+            return error.failure
+        self._concerns.over("x_rules_refused")
+        return None
+
+    def _do_without(self, failure: Failure) -> bool:
+        """Whether changed rules that X won't take leave those of before: no reason to be deaf."""
+        return self._ruleset.has_any_in_force and failure.kind == "refused" and failure.status in (None, 400)
+
+    def _may_try_rules(self, now: float) -> bool:
+        """Other brands than those that X refused at once, the same ones in a while."""
+        refused, again_at = self._rules_again
+        return now >= again_at or self._money.listening() is not refused
 
     def _watch_deafness(self) -> None:
         heard = self._reception.watermark.heard_until

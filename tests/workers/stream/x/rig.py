@@ -43,7 +43,7 @@ class Files:
     """What a worker needs of `config.files.Files`."""
 
     def __init__(self, *keywords: str, **others: Any) -> None:
-        self.brands = (
+        self.brands: tuple[Brand, ...] = (
             Brand.model_validate(
                 {"name": "acme", "id": "acme", "keywords": list(keywords or ("Acme", "アクメ"))} | others
             ),
