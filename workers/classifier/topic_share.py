@@ -6,16 +6,18 @@ from typing import Final
 from workers.classifier.influence import FEWEST_FOLLOWERS
 from workers.classifier.model import Post
 
-MOST_ACCOUNTS: Final = 50_000  # ours: accounts remembered, the last seen (some 20 MB)
+MOST_ACCOUNTS: Final = 50_000  # ours: accounts remembered, the last seen (20 to 90 MB)
+MOST_IDS: Final = 20  # ours: of an account's latest posts: what comes again comes soon
 FEWEST_MENTIONS: Final = 3  # ours: fewer than this tell no share
 
 
 class _Seen:
-    __slots__ = ("first", "ids", "last")
+    __slots__ = ("first", "ids", "last", "mentions")
 
     def __init__(self, posts: int) -> None:
         self.first = self.last = posts
-        self.ids: set[str] = set()
+        self.mentions = 0
+        self.ids: list[str] = []
 
 
 class TopicShares:
@@ -43,7 +45,8 @@ class TopicShares:
                 self._seen.popitem(last=False)
         self._seen.move_to_end(key)
         seen.first, seen.last = min(seen.first, author.posts), max(seen.last, author.posts)
-        if len(seen.ids) < MOST_ACCOUNTS:
-            seen.ids.add(post_id)
-        mentions = len(seen.ids)
+        if post_id not in seen.ids:
+            seen.mentions += 1
+            seen.ids = [*seen.ids[1 - MOST_IDS :], post_id]
+        mentions = seen.mentions
         return mentions / max(seen.last - seen.first + 1, mentions) if mentions >= FEWEST_MENTIONS else None
