@@ -8,9 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from config.routes import Policy
 from workers.dispatcher.outcome import Next
 from workers.dispatcher.style import Style as Style
-from workers.incidents import pending, records
+from workers.incidents import ops, pending, records
 from workers.incidents.decide import ask_again, receiver_gone, sent
 from workers.incidents.model import Decision, Event, Held, Incident, Millis, Notify, Reason, Scheduled, Told
+from workers.incidents.ops import is_ops
 from workers.store.bulk import Rows
 from workers.store.sql import text
 
@@ -261,7 +262,7 @@ async def give_to_others(
     connection: AsyncConnection, dialect: str, policy: Policy, receiver: str, since: Millis, now: Millis
 ) -> int:
     """The file holds this receiver no more: what was due for it by then is cancelled, and whom the routes name now is
-    told instead. Returns how many incidents that were."""
+    told instead. Returns how many incidents and alerts to ops that were."""
     found = await connection.execute(
         text(
             "SELECT DISTINCT incident FROM outbox WHERE receiver = :receiver AND state IN ('scheduled', 'frozen') "
@@ -269,7 +270,10 @@ async def give_to_others(
         ),
         {"receiver": receiver, "since": since, "most": _GONE_AT_ONCE},
     )
-    incidents = await records.lock(connection, dialect, set(found.scalars()), policy)
+    waiting = set(found.scalars())
+    alerts = {identity for identity in waiting if is_ops(identity)}
+    await ops.receiver_gone(connection, dialect, policy, alerts, receiver, now)
+    incidents = await records.lock(connection, dialect, waiting - alerts, policy)
     decided = [(incident, receiver_gone(incident, receiver, policy, now)) for incident in incidents.values()]
     await pending.save_decisions(connection, dialect, decided, now)
-    return len(decided)
+    return len(decided) + len(alerts)

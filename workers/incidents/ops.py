@@ -82,8 +82,7 @@ async def raise_ops(
     alert_id = made.scalar()
     if alert_id is None:
         return False
-    switched_off = await connection.execute(text("SELECT receiver FROM receivers WHERE off IS NOT NULL"))
-    told = audience(policy, set(switched_off.scalars()))
+    told = audience(policy, await _switched_off(connection))
     await _schedule(connection, dialect, alert_id, told, "first", texts["en"], now)
     _log.error("ops_alert_raised", kind=kind, what=texts["en"], receivers=told)
     return True
@@ -143,7 +142,7 @@ async def tell_stand_ins(connection: AsyncConnection, dialect: str, policy: Poli
     late = await connection.execute(
         text(
             " UNION ALL ".join(
-                "SELECT id, incident, receiver, reason, why FROM outbox WHERE "
+                "SELECT id, incident, receiver, why FROM outbox WHERE "
                 # The conditions are those of the outbox's indexes, word for word: SQLite takes them for nothing less.
                 f"{unfinished} AND fallback_at IS NULL AND first_due_at <= :late AND reason = 'first' "
                 "AND incident IN (SELECT id FROM ops_alerts WHERE cleared_at IS NULL)"
@@ -160,14 +159,50 @@ async def tell_stand_ins(connection: AsyncConnection, dialect: str, policy: Poli
         await connection.execute(
             text("UPDATE outbox SET fallback_at = :now WHERE id = :id"), {"id": row.id, "now": now}
         )
-        there = await connection.execute(
-            text("SELECT 1 FROM outbox WHERE incident = :incident AND receiver = :receiver LIMIT 1"),
-            {"incident": row.incident, "receiver": receiver.fallback},
-        )
-        if there.first() is None:
-            await _schedule(connection, dialect, row.incident, [receiver.fallback], row.reason, row.why, now)
-            count += 1
+        count += await _tell_too(connection, dialect, row.incident, [receiver.fallback], row.why, now)
     return count
+
+
+async def receiver_gone(
+    connection: AsyncConnection, dialect: str, policy: Policy, alert_ids: Collection[str], receiver: str, now: Millis
+) -> None:
+    """The file holds this receiver no more: what waits for it of these alerts is cancelled, and whoever is ops' now is
+    told of what is not over."""
+    off = await _switched_off(connection)
+    for alert_id in sorted(alert_ids):
+        alert = await lock_alert(connection, dialect, alert_id)
+        cancelled = await connection.execute(
+            text(
+                "UPDATE outbox SET state = 'cancelled', finished_at = :now, body = NULL, detail = :why "
+                "WHERE incident = :id AND receiver = :receiver AND state IN ('scheduled', 'frozen')"
+            ),
+            {
+                "id": alert_id,
+                "receiver": receiver,
+                "now": now,
+                "why": f"{receiver} is no longer in routes.yaml",
+            },
+        )
+        if cancelled.rowcount and alert is not None and alert.cleared_at is None:
+            await _tell_too(connection, dialect, alert_id, audience(policy, off), alert.text("en"), now)
+
+
+async def _tell_too(
+    connection: AsyncConnection, dialect: str, alert_id: str, receivers: Collection[str], why: str, now: Millis
+) -> int:
+    """Those of these receivers who have not heard of the alert yet hear of it. Returns how many they are."""
+    found = await connection.execute(
+        text("SELECT DISTINCT receiver FROM outbox WHERE incident = :incident"), {"incident": alert_id}
+    )
+    heard = set(found.scalars())
+    unaware = [name for name in receivers if name not in heard]
+    await _schedule(connection, dialect, alert_id, unaware, "first", why, now)
+    return len(unaware)
+
+
+async def _switched_off(connection: AsyncConnection) -> set[str]:
+    found = await connection.execute(text("SELECT receiver FROM receivers WHERE off IS NOT NULL"))
+    return set(found.scalars())
 
 
 async def _schedule(

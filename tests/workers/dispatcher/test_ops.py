@@ -138,3 +138,17 @@ async def test_marks_that_the_log_forgot_are_told_until_the_partition_is_whole_a
     await tell_lost(store, told, [0, 1], {}, 4)
     async with store.read() as connection:
         assert await open_alerts(connection) == {}
+
+
+async def test_what_waits_for_a_receiver_that_the_file_lost_goes_to_those_of_ops_now(store: Store, sink: Sink) -> None:
+    with Sink(always=Answer(503)) as broken:
+        rig = Rig(store, to_ops(webhook("desk", broken)))
+        async with rig.running():
+            await raised(rig)
+            rig.delivery.wake()
+            await rig.until(lambda: broken.requests)
+            rig.files.policy = to_ops(webhook("night", sink), ops=("night",))
+            await rig.move(16 * 60)
+            assert (await sink.wait_for_async(1))[0].json["incident"]["key"] == "hikeshi/ops/deaf"
+            await rig.until(lambda: rig.state("sent"))
+            assert await rig.rows("SELECT 1 FROM outbox WHERE state IN ('scheduled', 'frozen')") == []
