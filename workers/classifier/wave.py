@@ -5,7 +5,7 @@ the posts of its partitions. So a wave alone decides little: it makes promotion 
 complaint, since a thousand people who are angry with the same words are a thousand angry people.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -18,7 +18,7 @@ from workers.incidents.likeness import Features, Likenesses, jaccard
 # All ours.
 WAVE_POSTS: Final = 5  # near-identical ones from this one on are a wave
 MOST_WAVES: Final = 5_000  # texts remembered, the last seen (some 10 MB)
-MOST_MEMBERS: Final = 500  # ids and accounts remembered of each; what is beyond is counted on without a look
+MOST_MEMBERS: Final = 500  # ids and accounts remembered of each, the latest; those before are a number alone
 WINDOW_MILLIS: Final = 24 * 3600 * 1000
 _NEAR: Final = 0.7  # the share of features in common
 _FEWEST_FEATURES: Final = 10  # a handful of words is said again by chance
@@ -39,13 +39,39 @@ class Wave(NamedTuple):
 class _Text:
     """One text that was seen."""
 
-    __slots__ = ("accounts", "exact", "features", "ids", "keys", "last_at", "posts")
+    __slots__ = ("accounts", "beyond", "beyond_at", "exact", "features", "keys", "last_at", "members")
 
     def __init__(self, exact: int, features: Features, keys: Sequence[tuple[str, int, int, int]]) -> None:
         self.exact, self.features, self.keys = exact, features, keys
-        self.ids: set[str] = set()
-        self.accounts: set[str] = set()
-        self.posts, self.last_at = 0, 0
+        self.members: OrderedDict[str, tuple[int, str]] = OrderedDict()  # by id: when, and whose
+        self.accounts: Counter[str] = Counter()
+        self.last_at = 0
+        self.beyond = self.beyond_at = 0
+
+    def count(self, post: "Posted") -> Wave:
+        """How the text stands with this post."""
+        if abs(post.at - self.last_at) > WINDOW_MILLIS or not self.members:
+            self.members.clear()
+            self.accounts.clear()
+            self.beyond, self.last_at = 0, post.at
+        self.last_at = max(self.last_at, post.at)
+        while self.members and next(iter(self.members.values()))[0] < self.last_at - WINDOW_MILLIS:
+            self._forget_first()
+        if self.beyond_at < self.last_at - WINDOW_MILLIS:
+            self.beyond = 0
+        if post.id not in self.members:
+            self.members[post.id] = (post.at, post.account)
+            self.accounts[post.account] += 1
+            if len(self.members) > MOST_MEMBERS:
+                self._forget_first()
+                self.beyond, self.beyond_at = self.beyond + 1, self.last_at
+        return Wave(len(self.members) + self.beyond, len(self.accounts))
+
+    def _forget_first(self) -> None:
+        _, (_, account) = self.members.popitem(last=False)
+        self.accounts[account] -= 1
+        if not self.accounts[account]:
+            del self.accounts[account]
 
 
 class Waves:
@@ -69,17 +95,8 @@ class Waves:
         row = least[i]
         keys = [(post.brand, number, int(row[a]), int(row[b])) for number, (a, b) in enumerate(_PAIRS)]
         text = self._find(keys, like.exact[i], features) or self._remember(keys, like.exact[i], features)
-        if abs(post.at - text.last_at) > WINDOW_MILLIS and text.posts:
-            text.ids.clear()
-            text.accounts.clear()
-            text.posts = 0
-        text.last_at = max(text.last_at, post.at) if text.posts else post.at
-        if post.id not in text.ids:
-            text.posts += 1
-            if len(text.ids) < MOST_MEMBERS:
-                text.ids.add(post.id)
-                text.accounts.add(post.account)
-        return Wave(text.posts, len(text.accounts)) if text.posts >= WAVE_POSTS else None
+        found = text.count(post)
+        return found if found.posts >= WAVE_POSTS else None
 
     def _find(self, keys: Sequence[tuple[str, int, int, int]], exact: int, features: Features) -> _Text | None:
         for key in keys:

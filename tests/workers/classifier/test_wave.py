@@ -3,7 +3,7 @@
 import pytest
 
 from workers.classifier import wave
-from workers.classifier.wave import WAVE_POSTS, Posted, Wave, Waves, becomes_promotion
+from workers.classifier.wave import MOST_MEMBERS, WAVE_POSTS, Posted, Wave, Waves, becomes_promotion
 from workers.incidents.likeness import likenesses
 
 SAID = "このサプリで2週間で5キロ痩せました、くわしくはこちらのリンクから見てね"
@@ -41,6 +41,20 @@ def test_a_day_later_it_is_counted_anew() -> None:
     waves = Waves()
     assert look(waves, [SAID] * 5)[-1] is not None
     assert look(waves, [SAID] * 2, first=10, at=30 * HOUR) == [None, None]
+
+
+def test_what_is_said_once_a_day_for_a_week_is_no_wave() -> None:
+    waves = Waves()
+    assert [look(waves, [SAID], first=day, at=day * 23 * HOUR)[0] for day in range(7)] == [None] * 7
+
+
+def test_a_wave_of_days_is_counted_by_the_last_day_and_beyond_what_is_remembered() -> None:
+    waves = Waves()
+    for hour in range(72):
+        found = look(waves, [SAID], first=hour, at=hour * HOUR)[0]
+    assert found == Wave(25, 25)
+    assert look(waves, [SAID] * (MOST_MEMBERS + 100), first=1000, at=72 * HOUR)[-1] == Wave(623, MOST_MEMBERS)
+    assert look(waves, [SAID] * 5, first=2000, at=110 * HOUR)[-1] == Wave(5, 5)
 
 
 def test_no_more_is_remembered_than_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
