@@ -92,8 +92,10 @@ def next_step(
     if tried >= GIVE_UP_MS or (refused is not None and now - refused >= GIVE_UP_REFUSED_MS):
         detail = f"{result.detail} (given up after {tried // 60_000} minutes)"
         return Next("failed", detail, not_before=now + _ms(rest))
-    if result.retry_after_seconds is not None and result.kind in ("rate_limited", "server"):
-        asked = now + _ms(min(result.retry_after_seconds, MAX_RETRY_AFTER_SECONDS))
+    rest_seconds = result.retry_after_seconds or 0.0
+    # Who asks for less than a second, or for a time that is over (a clock is wrong), asks for no rest: our pace holds.
+    if rest_seconds >= FIRST_RETRY_SECONDS and result.kind in ("rate_limited", "server"):
+        asked = now + _ms(min(rest_seconds, MAX_RETRY_AFTER_SECONDS))
         return Next("frozen", result.detail, due_at=asked, not_before=asked)
     return Next("frozen", result.detail, due_at=now + _ms(wait), not_before=now + _ms(rest), refused_since=refused)
 

@@ -3,10 +3,11 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from pydantic import SecretStr
 
 from config.routes import Throttle
-from tests.support.sink import Answer, Sink, busy
+from tests.support.sink import OK, Answer, Sink, busy
 from tests.workers.dispatcher.rig import Rig, policy, webhook
 from tests.workers.incidents.scene import arrival
 from workers.incidents import change
@@ -114,6 +115,21 @@ async def test_retry_after_is_honoured_by_the_whole_receiver(store: Store, sink:
         assert len(sink.requests) == 1
         await rig.move(11)
         assert len(await sink.wait_for_async(2)) == 2
+
+
+@pytest.mark.parametrize("asked", ["0", "Tue, 24 Nov 2020 03:00:00 GMT"])
+async def test_who_asks_for_no_rest_is_not_stormed(store: Store, sink: Sink, asked: str) -> None:
+    """A server that is overloaded and whose clock is slow was asked again without any pause."""
+    rig = Rig(store, policy(webhook("desk", sink)))
+    sink.always = busy(asked)
+    async with rig.running():
+        await rig.arrive(arrival(created=now_ish()))
+        await rig.until(lambda: sink.requests)
+        await rig.settle()
+        assert len(sink.requests) <= 3  # the first, and what our own pace allows in that second
+        sink.always = OK
+        await rig.move(5)
+        assert len(await sink.wait_for_async(1)) == 1
 
 
 async def test_one_bad_channel_blocks_no_other(store: Store, sink: Sink) -> None:

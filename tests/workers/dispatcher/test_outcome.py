@@ -41,6 +41,8 @@ def test_classes_of_failure(status: int, kind: str) -> None:
         (Result("rate_limited", "", 90.0), 1, 0, None, "frozen", 90_000),
         (Result("rate_limited", "", 86_400.0), 1, 0, None, "frozen", 3_600_000),  # an hour at most
         (Result("rate_limited"), 1, 0, None, "frozen", 1_000),
+        (Result("rate_limited", "", 0.0), 4, 0, None, "frozen", 8_000),  # no rest asked for: our own pace
+        (Result("server", "", 0.2), 4, 0, None, "frozen", 8_000),
         (Result("server", "", 7.0), 1, 0, None, "frozen", 7_000),
         (Result("gone"), 1, 0, None, "frozen", 60_000),
     ],

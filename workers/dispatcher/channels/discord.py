@@ -20,6 +20,7 @@ from workers.dispatcher.view import View, read_alert, view
 MAX_TITLE: Final = 256
 MAX_DESCRIPTION: Final = 4096
 MAX_CONTENT: Final = 300  # ours, of 2,000, before escaping: it is what a phone's notification shows
+_LONGEST_SECONDS: Final = 86_400.0  # ours: who asks for more than a day has not meant it
 _MARKUP: Final = re.compile(r"([\\`*_~|>#\[\]()<@:-])")
 
 
@@ -64,7 +65,8 @@ def judged(reply: Reply) -> Result:
     """By the status, with Discord's words; its body says more exactly than its header when to come again."""
     result = reply.saying(reply.field("message"))
     seconds = reply.field("retry_after")
-    if result.kind == "rate_limited" and isinstance(seconds, int | float):
+    # JSON as Python reads it knows NaN and numbers without end; less than nothing is no time either.
+    if result.kind == "rate_limited" and isinstance(seconds, int | float) and 0 <= seconds <= _LONGEST_SECONDS:
         return result._replace(retry_after_seconds=float(seconds))
     return result
 

@@ -89,7 +89,7 @@ async def _beginning(content: aiohttp.StreamReader) -> bytes:
 def _decoded(raw: bytes) -> Any:
     try:
         return json.loads(raw) if raw else None
-    except ValueError:
+    except (ValueError, RecursionError):  # no JSON, or nested as nobody nests it
         return None
 
 

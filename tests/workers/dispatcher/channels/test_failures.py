@@ -4,6 +4,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from config.channels import AppriseEntry, EmailEntry
 from tests.support.providers.base import Provider, Refusal
@@ -20,6 +21,8 @@ from workers.dispatcher.outcome import Result
 from workers.dispatcher.payload import encoded
 
 BODY = encoded(full(post()))
+
+NO_TIMES = (float("nan"), float("inf"), -5, 10**400, "soon")  # JSON as Python writes and reads it
 
 # kind of channel: what it answers, and the class, what is said of it, how long it asks us to wait.
 ANSWERS: dict[str, list[tuple[Refusal, str, str, float | None]]] = {
@@ -51,6 +54,7 @@ ANSWERS: dict[str, list[tuple[Refusal, str, str, float | None]]] = {
     ],
     "discord": [
         (Refusal(429, {"message": "You are being rate limited.", "retry_after": 1.5}), "rate_limited", "rate", 1.5),
+        *((Refusal(429, {"retry_after": no}), "rate_limited", "HTTP 429", None) for no in NO_TIMES),
         (Refusal(404, {"message": "Unknown Webhook", "code": 10015}), "auth", "Unknown Webhook", None),
         (Refusal(400, {"message": "Invalid Form Body"}), "client", "Invalid Form Body", None),
     ],
@@ -111,6 +115,14 @@ def test_no_failure_tells_an_address_that_holds_a_token() -> None:
     assert failure_of(TimeoutError()) == Result("timed_out", "no answer in time")
 
 
+@pytest.mark.parametrize("kind", ANSWERS)
+async def test_an_answer_nested_as_nobody_nests_it_is_no_defect_of_ours(kind: str) -> None:
+    async with opened(kind) as (provider, channel):
+        provider.answer = lambda _: web.Response(status=500, body=b"[" * 60_000, content_type="application/json")
+        result = await channel.send("0" * 32, BODY, EN, None)
+    assert (result.kind, result.detail) == ("server", "HTTP 500")
+
+
 async def test_line_has_a_repeat_once() -> None:
     async with opened("line") as (provider, channel):
         key = "0f" * 16
@@ -123,8 +135,6 @@ async def test_line_has_a_repeat_once() -> None:
 async def test_an_answer_without_end_fills_no_memory() -> None:
     class Endless(Provider):
         async def _handle(self, request: Any) -> Any:
-            from aiohttp import web
-
             answer = web.StreamResponse()
             await answer.prepare(request)
             while not self._closing.is_set() and request.transport and not request.transport.is_closing():
