@@ -68,9 +68,12 @@ class Checking:
         return _REST_SECONDS
 
     async def _ask_again(self, suspects: Sequence[str]) -> float:
-        looked = await self._lookups.ask(suspects, at_any_cost=True)
-        if looked.answer is None:
+        looked = await self._lookups.ask(suspects, suspected=True)
+        if looked.wait_seconds > 0:
             return looked.wait_seconds
+        self._removals.put_off(suspects[looked.covered :])  # the account's limit is reached
+        if looked.answer is None:
+            return 0.0
         self._removals.forget(list(looked.answer.there))
         self._removals.put_off(looked.answer.unknown)
         await self._removals.confirmed(looked.answer.gone)

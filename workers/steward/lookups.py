@@ -46,20 +46,23 @@ class Lookups:
         self._requests: deque[float] = deque()
         self.refused: str | None = None
 
-    async def ask(self, wanted: Sequence[str], *, only_free: bool = False, at_any_cost: bool = False) -> Looked:
+    async def ask(self, wanted: Sequence[str], *, only_free: bool = False, suspected: bool = False) -> Looked:
         """Ask for the first 100 of these, as far as the money goes. `only_free`: those alone that X has billed today.
 
-        `at_any_cost`: for posts that are thought to be gone, which X does not bill. Raises UnavailableError when the
-        store, which keeps the bill, is away.
+        `suspected`: these are thought to be gone, and X bills no post that is: not our own money, but the account's
+        limits hold, for they may be there after all. Raises UnavailableError when the store, which keeps the bill, is
+        away.
         """
         if (wait := self._wait_seconds()) > 0:
             return Looked(None, 0, wait)
         wanted = wanted[:PAGE]
-        left = await self._purse.left_of(WARN_SHARE)
+        left = await self._purse.left_of(1.0 if suspected else WARN_SHARE)
         meter = await self._purse.bill((), ())
         now = self._clock.now()
         spent = meter.own_today(now).posts
-        money = len(wanted) if at_any_cost else posts_for(self._settings.usd_a_day, self._post_usd, spent, left)
+        money = posts_for(self._settings.usd_a_day, self._post_usd, spent, left)
+        if suspected:
+            money = len(wanted) if left is None else left
         means = affordable(wanted, lambda post_id: meter.is_billed(post_id, now), money, only_free=only_free)
         broke = means.covered < len(wanted)
         if not means.ids:

@@ -62,7 +62,7 @@ class Removals:
             self._suspects.pop(post_id, None)
 
     def put_off(self, ids: Sequence[str]) -> None:
-        """X said nothing of these: they are asked for again, as if for the first time."""
+        """X said nothing of these, or could not be asked: they are asked for again, as if for the first time."""
         for post_id in ids:
             self._suspects[post_id] = self._now() + ASK_AGAIN_MS
 

@@ -70,10 +70,16 @@ class Rig:
         self.files: Any = Files(self.scene)
         self.waits = QUICK
 
-    def worker(self, owner: str = "one", *, token: str | None = TOKEN, **steward: Any) -> StewardWorker:
+    def worker(
+        self, owner: str = "one", *, token: str | None = TOKEN, daily_posts: int | None = None, **steward: Any
+    ) -> StewardWorker:
         settings = Settings.model_validate(
             {
-                "x": {"bearer_token": token and SecretStr(token), "base_url": self.x.url},
+                "x": {
+                    "bearer_token": token and SecretStr(token),
+                    "base_url": self.x.url,
+                    "daily_posts": daily_posts,
+                },
                 "steward": StewardSettings(**({"removals": "lookup"} | steward)),
             }
         )

@@ -8,6 +8,8 @@ from schemas.mention import record_key
 from schemas.topics import MARKS, MENTIONS
 from tests.workers.steward.rig import Rig
 from workers.simulator.faults import Fault
+from workers.simulator.options import TOKEN
+from workers.x.keeper import credential_name
 
 
 async def test_what_x_shows_no_more_goes_from_everywhere_at_the_second_asking(one: Rig) -> None:
@@ -157,6 +159,31 @@ async def test_the_days_money_is_the_end_and_the_next_day_goes_on(light: Rig) ->
         light.clock.move(hours=10)  # another day of X's bill: the oldest-checked first
         await light.turns(tasks["checking"])
         assert light.world.meter.used == 4
+
+
+async def test_the_accounts_limit_holds_for_the_second_asking_too(light: Rig) -> None:
+    """A post that is gone costs nothing, but it may be there after all: X had a fault, and bills it."""
+    posts = [light.say(f"アクメ {n}", username=f"u{n}") for n in range(60)]
+    await light.hold(*posts)
+    for post in posts[:12]:
+        light.world.remove(post.id)
+    async with light.tasks(daily_posts=61) as tasks:
+        await light.turns(tasks["checking"])
+        assert light.world.meter.used == 48
+        light.world.archive.removed.clear()
+        await light.execute(
+            "INSERT INTO x_spent (credential, reader, day, posts, authors) VALUES (:credential, 'stream', :day, 10, 0)",
+            credential=credential_name(TOKEN), day=light.clock.now().date().isoformat(),
+        )  # fmt: skip
+        light.clock.move(seconds=61)
+        await light.turns(tasks["checking"])
+        light.clock.move(seconds=61)
+        await light.turns(tasks["checking"])
+        assert light.world.meter.used + 10 == 61
+        assert len(await light.posts()) == 60
+        light.clock.move(hours=13)
+        await light.turns(tasks["checking"], 200)
+        assert light.asked() <= 10
 
 
 async def test_our_own_share_of_requests_is_kept(light: Rig) -> None:
