@@ -73,9 +73,11 @@ class Keeper:
                     "INSERT INTO stream_state (credential, owner, leased_until, state) "
                     "VALUES (:credential, :owner, :until, '{}') ON CONFLICT (credential) DO UPDATE SET "
                     "owner = excluded.owner, leased_until = excluded.leased_until "
-                    "WHERE stream_state.owner = excluded.owner OR stream_state.leased_until < :now RETURNING owner"
+                    "WHERE stream_state.owner = excluded.owner OR stream_state.leased_until < :now "
+                    # One that ends later than any lease can was taken before the clock was put right.
+                    "OR stream_state.leased_until > excluded.leased_until + :longest RETURNING owner"
                 ),
-                self._row(now),
+                {**self._row(now), "longest": self._lease_ms},
             )
             return found.first() is not None
 

@@ -31,6 +31,13 @@ async def test_the_lease_is_one_replicas_until_it_runs_out_or_is_given_back(stor
     assert len((await first.load(TODAY)).bill.ids["posts"]) == 0
 
 
+async def test_a_lease_from_before_the_clock_was_put_back_is_none(store: Store) -> None:
+    first, second = Keeper(store, "c", "first", 1000), Keeper(store, "c", "second", 1000)
+    assert await first.take(3_600_000)
+    assert not await second.take(3_600_000 - 900)
+    assert await second.take(0)
+
+
 async def test_what_is_kept_is_there_after_a_restart_and_a_post_counts_once(store: Store) -> None:
     keeper = Keeper(store, "c", "first", 1000)
     assert await keeper.take(0)
