@@ -7,10 +7,14 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from config import words
+from workers.dispatcher.measure import characters, cut
 from workers.dispatcher.payload import Alert, AnsweredPost, ShownPost
 from workers.dispatcher.style import Style
 
 _SHORT_ID: Final = 8  # of an incident's id: enough to tell those of a week apart
+
+# Ours: enough to know what a post answers. It stands beside each of twenty replies, and X's longest has 25,000.
+MAX_ANSWERED: Final = 500
 
 _decoder = msgspec.json.Decoder(Alert)
 
@@ -86,7 +90,8 @@ def _post(post: ShownPost, alert: Alert, zone: ZoneInfo) -> View:
 
 
 def _answered(post: AnsweredPost) -> View:
-    return {"url": post.url, "text": post.text, "name": post.name, "handle": _handle(post.username)}
+    text = cut(post.text, MAX_ANSWERED, characters) if post.text else post.text
+    return {"url": post.url, "text": text, "name": post.name, "handle": _handle(post.username)}
 
 
 def _handle(username: str | None) -> str | None:

@@ -19,13 +19,16 @@ import aiosmtplib
 from config.channels import EmailEntry
 from workers.dispatcher.channels.plain import COLOURS, Parts
 from workers.dispatcher.channels.tools import Ref, Tools
-from workers.dispatcher.measure import cut, graphemes
+from workers.dispatcher.measure import characters, cut, graphemes
 from workers.dispatcher.outcome import Class, Made, Result
 from workers.dispatcher.style import Style
 from workers.dispatcher.view import View, read_alert, view
 
 SEND_SECONDS: Final = 10.0  # ours, as a webhook's: the receiver's lease is longer
 MAX_SUBJECT: Final = 120  # ours, in what a reader sees as characters: phones show 40
+# Ours, in characters, of all posts' texts together: the longest post of X (25,000) fits whole, and twenty of them, with
+# every sign escaped, stay under what a template may fill (`LARGEST_PART`).
+MAX_TEXTS: Final = 25_000
 PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
 
 
@@ -36,7 +39,7 @@ class EmailChannel:
         self._entry, self._receiver, self._tools = entry, receiver, tools
 
     async def send(self, key: str, body: bytes, style: Style, trace: str | None) -> Result:  # noqa: ARG002  mail traces itself
-        shown = view(read_alert(body), style)
+        shown = fitted(view(read_alert(body), style))
         parts = Parts(self._tools.templates(), "email", style.language)
         html = Parts(self._tools.templates(), "email_html", style.language)
         before = await self._tools.book.main(shown["incident"]["id"])
@@ -65,6 +68,15 @@ class EmailChannel:
         async with server:
             refused, _ = await server.send_message(mail)
         return dict(refused)
+
+
+def fitted(shown: View) -> View:
+    """With its posts cut, each to the same length, where all of them together are too long for a mail."""
+    posts = shown["posts"]
+    if sum(len(post["text"]) for post in posts) <= MAX_TEXTS:
+        return shown
+    longest = MAX_TEXTS // len(posts)
+    return {**shown, "posts": [{**post, "text": cut(post["text"], longest, characters)} for post in posts]}
 
 
 def compose(

@@ -92,7 +92,7 @@ def _post(post: View, parts: Parts, longest: int) -> Element:
     items = [_rich(parts("who", post), weight="Bolder")]
     if answered := parts("answered", post):
         items.append(_rich(answered, isSubtle=True))
-    items.append(_rich(cut(post["text"], longest, utf8_bytes)))
+    items.append(_rich(post["text"], longest))
     # In text blocks Teams reads Markdown: this one is ours alone.
     items.append({"type": "TextBlock", "text": f"[{parts.labels['view']}]({post['url']})", "wrap": True})
     return {"type": "Container", "separator": True, "items": items}
@@ -107,7 +107,7 @@ def _actions(shown: View, parts: Parts) -> list[Element]:
     return [{"type": "Action.OpenUrl", "title": title, "url": url} for title, url in found]
 
 
-def _rich(text: str, **look: Any) -> Element:
+def _rich(text: str, longest: int = _MAX_TEXT, **look: Any) -> Element:
     """Text that is read as it is: rich text knows no Markdown."""
-    run = {"type": "TextRun", "text": cut(text, max(_MAX_TEXT, *_POST_TEXTS), utf8_bytes), **look}
+    run = {"type": "TextRun", "text": cut(text, longest, utf8_bytes), **look}
     return {"type": "RichTextBlock", "inlines": [run]}

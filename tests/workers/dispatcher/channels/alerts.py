@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from config.channels import ChannelEntry
 from config.templates import built_in
 from tests.workers.dispatcher.rig import MovedClock
@@ -63,11 +65,11 @@ def alert(*posts: ShownPost, incident: str = "0f1e2d3c4b5a69788796a5b4c3d2e1f0",
     )  # fmt: skip
 
 
-def full(*posts: ShownPost, **more: Any) -> Alert:
+def full(*posts: ShownPost, answered: str = "新製品です", **more: Any) -> Alert:
     """With everything that an alert can carry."""
     shown = posts or (post(),)
     marks = {
-        p.id: PostMark("complaint", "high", "notable", AnsweredPost(post_url("0"), "新製品です", "公式", "acme_jp"))
+        p.id: PostMark("complaint", "high", "notable", AnsweredPost(post_url("0"), answered, "公式", "acme_jp"))
         for p in shown
     }
     return alert(
@@ -94,6 +96,15 @@ def bodies() -> dict[str, bytes]:
             assignee=FAMILY * 200, reasons=["火" * 900] * 8, brand_name="寿限無" * 100,
         ),
     }  # fmt: skip
+    shapes["everything at its longest"] = msgspec.structs.replace(
+        full(status="acknowledged", brand_name="寿" * 900, reasons=["火" * 900] * 4, more=More(9, 9, ["a"])),
+        acknowledged_by="花" * 900, acknowledged_until="2026-11-24T01:35:00Z",
+        loud=[Loud("火" * 900, "hinoyojin", 1, "influencer")] * 3,
+        answer=ShownAnswer("充" * 900, "ご" * 900, "ja", "煙" * 900, ANSWER.url),
+    )  # fmt: skip
+    longest = "あ&<" * 8_333
+    shapes["twenty of X's longest"] = full(*(post(longest, n) for n in range(1, 21)))
+    shapes["twenty replies to X's longest"] = full(*(post(number=n) for n in range(1, 21)), answered=longest)
     for name, text in LONG.items():
         shapes[f"one long post: {name}"] = full(post(text))
         if name in ("japanese", "emoji"):
