@@ -55,6 +55,19 @@ async def lock_brands(connection: AsyncConnection, dialect: str, added: Mapping[
     return {brand: arrival - added[brand] for brand, arrival in found}
 
 
+async def hold_brands(connection: AsyncConnection, dialect: str, brands: Collection[str]) -> None:
+    """Lock the rows of these brands in order, where there are any: nobody stores posts of them meanwhile."""
+    if dialect != "postgresql":
+        return  # `BEGIN IMMEDIATE` has locked it all
+    await connection.execute(
+        text(
+            f"SELECT brand FROM brands WHERE brand IN (SELECT r.id FROM {_IDS.source(dialect)}) "
+            "ORDER BY brand FOR UPDATE"
+        ),
+        _IDS.bind(dialect, [(brand,) for brand in sorted(brands)]),
+    )
+
+
 async def insert(connection: AsyncConnection, dialect: str, posts: Sequence[Post], bodies: Sequence[str]) -> set[Key]:
     """Insert posts, none twice; returns the keys of those that are new."""
     rows = [

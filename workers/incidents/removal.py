@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from workers.incidents import records, sent_messages
+from workers.incidents import posts, records, sent_messages
 from workers.incidents.decide import resolve
 from workers.incidents.minutes import complaints_in, uncount
 from workers.incidents.model import KIND_WEIGHT, Decision, Event, Incident, Millis, Notify, burst_key
@@ -22,17 +22,14 @@ async def remove(
     Notifications that are frozen with the post's text and not yet sent are cancelled and scheduled anew without it;
     an incident that has lost its only post is resolved.
     """
+    # First, as whoever stores posts does: the posts and minutes of a batch under way are its own until its end.
+    await posts.hold_brands(connection, dialect, {brand for brand, _ in keys})
     rows = [(brand, post_id, now) for brand, post_id in sorted(set(keys))]
     await connection.execute(
         text(
             f"INSERT INTO removed (brand, id, removed_at) SELECT r.brand, r.id, r.now FROM {_REMOVED.source(dialect)} "
             "WHERE true ON CONFLICT DO NOTHING"
         ),
-        _REMOVED.bind(dialect, rows),
-    )
-    # What was taught on a post goes with it: its numbers are made of its text.
-    await connection.execute(
-        text(f"DELETE FROM lessons WHERE (brand, post) IN (SELECT r.brand, r.id FROM {_REMOVED.source(dialect)})"),
         _REMOVED.bind(dialect, rows),
     )
     gone = await connection.execute(
@@ -67,7 +64,7 @@ async def remove(
 
 
 async def _forget_numbers(connection: AsyncConnection, dialect: str, rows: Sequence[tuple[str, str, Millis]]) -> None:
-    """What was learned from the posts' texts, and what was counted of them at X."""
+    """What was taught on the posts, for its numbers are made of their texts, and what was counted of them at X."""
     given = _REMOVED.bind(dialect, rows)
     source = _REMOVED.source(dialect)
     await connection.execute(

@@ -1,5 +1,6 @@
 """A batch of marks into the store: posts once, incidents by root, counts, bursts, all in one transaction."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from schemas.errors import FencedError
 from tests.workers.incidents.scene import START, Scene, arrival, at, ms
 from workers.incidents import change
+from workers.incidents.removal import remove
 from workers.store import Store
 
 
@@ -276,3 +278,24 @@ class TestRemoval:
         await scene.arrive(removals=[("acme", "100")], now=at(10))
         incident = await scene.incident("acme/care/100")
         assert (incident.status, incident.post_count, incident.reasons) == ("firing", 1, ["says: 残る"])
+
+
+async def test_who_removes_posts_and_who_stores_them_never_wait_in_a_circle(store: Store) -> None:
+    """Both touch the same minute and the same burst; neither transaction is given up for the other's sake."""
+    scene, ids = Scene(store), [str(1_000 + number) for number in range(400)]
+    await scene.arrive(*(arrival(id=identity) for identity in ids))
+
+    async def removing() -> None:
+        for first in range(0, 200, 5):
+            async with store.write() as connection:
+                keys = [("acme", identity) for identity in ids[first : first + 5]]
+                await remove(connection, store.dialect, keys, ms(START))
+
+    async def storing() -> None:
+        for number in range(20):
+            revised = (arrival(id=identity, revision=number + 1) for identity in ids[200 + number :: 20])
+            await scene.arrive(*revised, arrival())
+
+    await asyncio.gather(removing(), storing())
+    (left,) = await scene.rows("SELECT COUNT(*) AS posts FROM posts")
+    assert (left.posts, (await scene.incident("acme/care/burst")).post_count) == (220, 220)
