@@ -1,5 +1,6 @@
 """The channels of `routes.yaml`, each with its keys, and how their secrets are read from files of their own."""
 
+import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -61,7 +62,14 @@ def _workflow(value: str) -> None:
 def _apprise_url(value: str) -> None:
     import apprise  # here, since only those who use it should wait for its hundred services to load
 
-    if apprise.Apprise.instantiate(value, suppress_exceptions=True) is None:
+    # It logs what it refuses, whole: the URL is a secret.
+    its_log = logging.getLogger("apprise")
+    its_log.disabled = True
+    try:
+        service = apprise.Apprise.instantiate(value, suppress_exceptions=True)
+    finally:
+        its_log.disabled = False
+    if service is None:
         raise refusal("is no URL that apprise can use", "write it as apprise's list of services shows it")
 
 

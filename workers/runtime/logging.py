@@ -17,8 +17,11 @@ LINES_PER_MINUTE: Final = 3
 _WINDOW_SECONDS: Final = 60.0
 _OUR_PACKAGES: Final = frozenset({"schemas", "config", "workers", "hikeshi"})
 # asyncio's debug chatter is about its selector; alembic tells at each start that there was nothing to do.
-# tweepy's shows whole requests, the bearer token among them.
-_QUIET: Final = {"asyncio": logging.INFO, "alembic": logging.WARNING, "tweepy": logging.INFO}
+# tweepy's shows whole requests, the bearer token among them; apprise's and urllib3's the addresses, which hold tokens.
+_QUIET: Final = {
+    "asyncio": logging.INFO, "alembic": logging.WARNING, "tweepy": logging.INFO, "apprise": logging.INFO,
+    "urllib3": logging.INFO,
+}  # fmt: skip
 _POST_TEXT_FIELDS: Final = frozenset({"text", "post", "posts", "body", "payload", "record"})
 
 

@@ -117,3 +117,16 @@ def test_what_cant_be_right_is_refused_with_a_clear_fault(keys: str, fault: str,
         load_routes(path, Settings())
     assert fault in str(raised.value)
     assert "hunter2" not in str(raised.value)
+
+
+def test_apprise_logs_no_address_that_it_refuses(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It logged them whole, and with them the tokens that they hold."""
+    scene = Scene(tmp_path)
+    scene.write("brands.yaml", BRANDS)
+    for url in ("nobodyknows://hunter2", "slack://hunter2", "hunter2", "mailto://a:hunter2@bad"):
+        scene.write(
+            "routes.yaml", f"receivers: [{{name: slack, apprise: {{url: '{url}'}}}}]\nroute: {{receivers: [slack]}}\n"
+        )
+        refused = check(scene)
+        assert refused.return_value == 2
+        assert "hunter2" not in refused.stdout + refused.stderr + caplog.text

@@ -73,6 +73,17 @@ def test_the_text_of_a_post_goes_to_debug_alone(output: io.StringIO) -> None:
     assert lines(output)[-1]["text"] == TEXT
 
 
+@pytest.mark.parametrize("library", ["apprise", "urllib3.connectionpool", "tweepy.client"])
+def test_what_libraries_say_of_addresses_and_headers_is_not_even_for_debugging(
+    library: str, output: io.StringIO
+) -> None:
+    """An apprise URL and a webhook's path hold tokens, which no field and no shape tells from other text."""
+    configure_logging("debug", "json", stream=output)
+    logging.getLogger(library).debug("POST /api/webhooks/1/hunter2")
+    logging.getLogger(library).warning("it failed")
+    assert [line["event"] for line in lines(output)] == ["it failed"]
+
+
 def test_a_noisy_library_is_cut_to_a_few_lines_a_minute_and_the_rest_counted() -> None:
     now = 0.0
     limit = ThirdPartyLimit(lambda: now)
