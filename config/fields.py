@@ -87,6 +87,7 @@ def checked_web_address(text: str) -> str:
     try:
         parts = urlsplit(text)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        (parts.hostname or "").encode("idna")  # as it is looked up: `a..b` has no such form
     except ValueError:
         usable = False
     if not usable:

@@ -93,7 +93,8 @@ FAULTS = {
         "  - {name: c, webhook: {url: 'http://exam ple.com'}}\n"
         "  - {name: d, webhook: {url: 'http://[::1'}}\n"
         "  - {name: e, webhook: {url: 'http://example.com:99999/'}}\n"
-        "  - {name: f, webhook: {url: 'https://'}}\n" + ROOT,
+        "  - {name: f, webhook: {url: 'https://'}}\n"
+        "  - {name: g, webhook: {url: 'https://hooks..example.com/x'}}\n" + ROOT,
         [
             f"2: receivers[0].webhook.url: is not an http or https address; {ADDRESS}",
             f"3: receivers[1].webhook.url: is not an http or https address; {ADDRESS}",
@@ -101,6 +102,7 @@ FAULTS = {
             f"5: receivers[3].webhook.url: is not an http or https address; {ADDRESS}",
             f"6: receivers[4].webhook.url: is not an http or https address; {ADDRESS}",
             f"7: receivers[5].webhook.url: is not an http or https address; {ADDRESS}",
+            f"8: receivers[6].webhook.url: is not an http or https address; {ADDRESS}",
         ],
     ),
     "no address": (
