@@ -1,7 +1,7 @@
 """The money meter: each post and author once per UTC day, as X bills them, against the budget. No I/O."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final, Literal, NamedTuple
 
 from numpy.typing import NDArray
@@ -55,6 +55,7 @@ class Meter:
 
     def elsewhere(self, ids: Mapping[Billed, Iterable[NDArray[Any]]], others: Mapping[str, Spent], day: str) -> None:
         """What the credential's other readers read on that day: we don't pay for it again."""
+        self._turn_to(max(day, self._day))
         self._others = dict(others)
         if day == self._day:
             for kind, arrays in ids.items():
@@ -101,8 +102,11 @@ class Meter:
         days = set(self._days) | set(self._others)
         return {day: self._days.get(day, Spent()).plus(self._others.get(day, Spent())) for day in days}
 
-    def reload(self, days: Mapping[str, Spent], others: Mapping[str, Spent], ids: Mapping[Billed, Ids]) -> None:
+    def reload(
+        self, days: Mapping[str, Spent], others: Mapping[str, Spent], ids: Mapping[Billed, Ids], today: str
+    ) -> None:
         """Go on from what another process has kept meanwhile; what we counted and could not keep is added to it."""
+        self._turn_to(today)
         unsaved, self._unsaved, self._touched = self._unsaved, {}, set()
         self._days = {self._day: Spent(), **days}
         self._others = dict(others)
@@ -135,9 +139,11 @@ class Meter:
         return len(new)
 
     def _turn(self, now: datetime) -> None:
-        day = utc_day(now)
-        if day != self._day:
-            self._day, self._ids = day, {kind: Ids() for kind in KINDS}
-            self._days.setdefault(day, Spent())
-            oldest = utc_day(now - timedelta(days=DAYS_KEPT))
+        self._turn_to(utc_day(now))
+
+    def _turn_to(self, today: str) -> None:
+        if today != self._day:
+            self._day, self._ids = today, {kind: Ids() for kind in KINDS}
+            self._days.setdefault(today, Spent())
+            oldest = (date.fromisoformat(today) - timedelta(days=DAYS_KEPT)).isoformat()
             self._days = {day: spent for day, spent in self._days.items() if day >= oldest}

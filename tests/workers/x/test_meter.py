@@ -10,7 +10,7 @@ from workers.store import Store
 from workers.x.budget import Budget, Spent
 from workers.x.ids import Ids, number_of, packed, unpacked
 from workers.x.ledger import Ledger, read_days
-from workers.x.meter import Meter
+from workers.x.meter import Meter, Unsaved
 from workers.x.purse import Purse
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -51,9 +51,20 @@ def test_after_a_lost_lease_the_meter_goes_on_from_what_the_other_kept() -> None
     meter.add(["1", "2"], ["7"], NOON)
     kept = Ids()
     kept.add(2)
-    meter.reload({TODAY: Spent(1)}, {}, {"posts": kept})
+    meter.reload({TODAY: Spent(1)}, {}, {"posts": kept}, TODAY)
     assert meter.today(NOON) == Spent(2, 1)
     assert meter.take_unsaved() == ({(TODAY, "posts"): [1], (TODAY, "authors"): [7]}, {TODAY: Spent(2, 1)})
+
+
+def test_after_a_lost_lease_over_midnight_todays_ids_are_todays() -> None:
+    meter = Meter(Budget(), TODAY)
+    meter.add(["1"], (), NOON)
+    tomorrow = NOON + timedelta(days=1)
+    kept = Ids()
+    kept.add(2)
+    meter.reload({"2026-11-25": Spent(1)}, {}, {"posts": kept}, "2026-11-25")
+    assert meter.add(["2"], (), tomorrow) == Spent()
+    assert (meter.today(tomorrow), meter.days[TODAY]) == (Spent(1), Spent(1))
 
 
 def test_ids_that_are_no_numbers_count_too() -> None:
@@ -128,3 +139,17 @@ async def test_a_second_reader_pays_from_the_same_budget_and_not_for_what_the_st
     assert meter.add(["79", "99"], (), NOON) == Spent(1)
     again = Purse(store, "c", "steward", Budget(daily_posts=100), clock)
     assert await again.left() == 20
+
+
+async def test_after_midnight_too_what_the_stream_has_read_is_free(store: Store) -> None:
+    clock = FakeClock(NOON)
+    purse = Purse(store, "c", "steward", Budget(), clock)
+    await purse.bill((), ())
+    await clock.advance(24 * 3600)
+    read = [SNOWFLAKE + n for n in range(600)]
+    async with store.write() as connection:
+        stream = Ledger("c", "stream")
+        await stream.write(connection, Unsaved({("2026-11-25", "posts"): read}, {"2026-11-25": Spent(600)}))
+    await purse.bill((), ())
+    meter = await purse.bill([str(read[0])], ())
+    assert meter.own_today(clock.now()) == Spent()

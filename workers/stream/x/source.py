@@ -183,7 +183,7 @@ class XSource:
                 await self._take_lease()
                 bill = (await self._load()).bill
                 if self._reception is not None:
-                    self._reception.meter.reload(bill.days, bill.others, bill.ids)
+                    self._reception.meter.reload(bill.days, bill.others, bill.ids, utc_day(self._clock.now()))
                 supervisor.permitted.set()
 
     async def _save(self, *, release: bool = False) -> bool:
