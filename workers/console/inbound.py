@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from config.channels import PagerDutyEntry, SlackEntry
 from config.files import Files
 from workers.console.acts import Act, ActName, perform
+from workers.console.bodies import body_of
 from workers.console.pagerduty import deed, is_pagerduty
 from workers.incidents.change import ChangeRefusedError
 from workers.incidents.slack_buttons import MAX_PAYLOAD_BYTES, Press, payload_of_form, presses, refusal, why_not_slack
@@ -40,7 +41,7 @@ class Inbound:
 
     async def slack(self, request: web.Request) -> web.Response:
         """A button in a message of ours."""
-        body = await self._body(request)
+        body = await body_of(request, MAX_PAYLOAD_BYTES)
         stamp, signature = (request.headers.get(f"X-Slack-{name}", "") for name in ("Request-Timestamp", "Signature"))
         now = self._clock.now()
         secrets = list(self._secrets(SlackEntry, "signing_secret"))
@@ -59,7 +60,7 @@ class Inbound:
 
     async def pagerduty(self, request: web.Request) -> web.Response:
         """What somebody did to an alert of ours there."""
-        body = await self._body(request)
+        body = await body_of(request, MAX_PAYLOAD_BYTES)
         signatures = request.headers.get("X-PagerDuty-Signature", "")
         if not any(
             is_pagerduty(body, signatures, secret) for secret in self._secrets(PagerDutyEntry, "webhook_secret")
@@ -102,11 +103,6 @@ class Inbound:
                     pass
         except (TimeoutError, aiohttp.ClientError, ValueError) as error:
             _log.warning("press_unanswered", error=type(error).__name__)
-
-    async def _body(self, request: web.Request) -> bytes:
-        if (request.content_length or 0) > MAX_PAYLOAD_BYTES:
-            raise web.HTTPRequestEntityTooLarge(MAX_PAYLOAD_BYTES, request.content_length or 0)
-        return await request.read()
 
     def _secrets(self, kind: type[SlackEntry] | type[PagerDutyEntry], name: str) -> Iterator[str]:
         """The secrets of this kind of receivers."""

@@ -11,6 +11,7 @@ from aiohttp import web
 from config.files import Files
 from schemas.mark import INFLUENCES, SEVERITIES, Kind
 from workers.console.acts import ACTS, LEASES, LONGEST_NAME, Act, clean, perform, read_act
+from workers.console.bodies import body_of
 from workers.console.rendering import lease_label, moment, render
 from workers.console.words import WORDS, Language, chosen
 from workers.incidents.answers import Answer, Answering, best_answer, reply_url
@@ -220,7 +221,8 @@ async def _form(request: web.Request) -> dict[str, str]:
     if request.content_type != "application/x-www-form-urlencoded" or (request.content_length or 0) > _FORM_BYTES:
         return {}
     try:
-        posted = await request.post()
+        await body_of(request, _FORM_BYTES)
+        posted = await request.post()  # of that body
     except (ValueError, LookupError, web.HTTPRequestEntityTooLarge):  # no text in the encoding that it names
         return {}
     return {name: value for name, value in posted.items() if isinstance(value, str)}

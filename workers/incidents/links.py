@@ -77,7 +77,8 @@ def form_token(incident_id: str, link_key: str, secret: str) -> str:
 
 def is_form_token(token: str, incident_id: str, link_key: str, secret: str) -> bool:
     """Whether a form came from the page of this link."""
-    return hmac.compare_digest(token.encode(), form_token(incident_id, link_key, secret).encode())
+    # A form in an encoding of its sender's choice may hold lone surrogates.
+    return hmac.compare_digest(token.encode(errors="replace"), form_token(incident_id, link_key, secret).encode())
 
 
 def _mac(secret: str, *parts: str) -> str:

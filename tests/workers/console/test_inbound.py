@@ -1,5 +1,6 @@
 """Acts that come from Slack and PagerDuty: signed, attributed, one truth with the page and the command line."""
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -11,11 +12,13 @@ from urllib.parse import urlencode
 import aiohttp
 import pytest
 from pydantic import SecretStr
+from yarl import URL
 
 from config.channels import PagerDutyEntry, SlackEntry
 from config.receiver import Receiver
 from tests.workers.console.rig import ConsoleRig
 from tests.workers.incidents.scene import arrival
+from workers.console import bodies
 from workers.console.pagerduty import deed, is_pagerduty
 from workers.store import Store
 
@@ -89,6 +92,33 @@ async def test_what_slack_did_not_sign_changes_nothing(store: Store) -> None:
     strange = b"payload=%7B%7D"
     assert await send(rig, "/hooks/slack", strange, **slack_headers(rig, strange)) == 200
     assert (await rig.state(incident)).status == "firing"
+
+
+async def raw(rig: ConsoleRig, path: str, body: bytes, *headers: bytes) -> bytes:
+    """The status line of the answer to a request that no HTTP library would send."""
+    async with rig.browser() as browser:
+        reader, writer = await asyncio.open_connection("127.0.0.1", URL(browser.base).port)
+        head = b"\r\n".join([b"POST " + path.encode() + b" HTTP/1.1", b"Host: x", *headers])
+        writer.write(head + b"\r\n\r\n" + body)
+        try:
+            return await asyncio.wait_for(reader.readline(), 5)
+        finally:
+            writer.close()
+
+
+@pytest.mark.parametrize("path", ["/hooks/slack", "/hooks/pagerduty"])
+async def test_a_stranger_can_make_no_fault_of_ours(store: Store, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of these was a 500, an error in the log and a report; a body that never came held its connection."""
+    rig = ConsoleRig(store)
+    with_secrets(rig)
+    stamp = str(int(rig.clock.now().timestamp())).encode()
+    signature = b"X-Slack-Signature: v0=\xff", b"X-Slack-Request-Timestamp: " + stamp, b"X-PagerDuty-Signature: v1=\xff"
+    assert b" 401 " in await raw(rig, path, b"x", *signature, b"Content-Length: 1")
+    assert b" 400 " in await raw(rig, path, b"xyz", b"Content-Encoding: gzip", b"Content-Length: 3")
+    large = b"%x\r\n" % 300_000 + b"x" * 300_000 + b"\r\n0\r\n\r\n"
+    assert b" 413 " in await raw(rig, path, large, b"Transfer-Encoding: chunked")
+    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.1)
+    assert b" 408 " in await raw(rig, path, b"x", b"Content-Length: 100")
 
 
 def event(incident: str, kind: str = "incident.acknowledged", agent: str = "user_reference") -> bytes:

@@ -66,6 +66,10 @@ def test_a_form_belongs_to_the_link_that_showed_it() -> None:
     assert not is_form_token("é", "k7d2", GOOD, SECRET)
 
 
+def test_a_form_in_a_strange_encoding_is_refused_and_no_fault() -> None:
+    assert not is_form_token("\ud800", "k1", "a-1-2", "secret")
+
+
 async def test_the_store_makes_one_secret_whoever_asks_first(store: Store) -> None:
     settings = Settings()
     first, second = await asyncio.gather(link_maker(settings, store), link_maker(settings, store))
