@@ -29,14 +29,17 @@ class DiscordChannel:
 
     def __init__(self, entry: DiscordEntry, receiver: str, tools: Tools) -> None:
         assert entry.url is not None  # noqa: S101  refused at reading without
-        self._url = entry.url.get_secret_value().rstrip("/")
+        # A thread of the channel is named after the `?`: `…?thread_id=…`.
+        self._url, _, self._query = entry.url.get_secret_value().partition("?")
+        self._url = self._url.rstrip("/")
         self._receiver, self._tools = receiver, tools
 
     async def send(self, key: str, body: bytes, style: Style, trace: str | None) -> Result:  # noqa: ARG002  Discord takes neither
         shown = view(read_alert(body), style)
         parts = Parts(self._tools.templates(), "discord", style.language)
         # `wait`: it answers with the message, whose id is needed to edit it.
-        reply = await call(self._tools.client, self._tools.clock, f"{self._url}?wait=true", message(shown, parts))
+        url = "?".join([self._url, "&".join(filter(None, ["wait=true", self._query]))])
+        reply = await call(self._tools.client, self._tools.clock, url, message(shown, parts))
         result = judged(reply)
         if result.kind != "delivered":
             return result
@@ -50,7 +53,7 @@ class DiscordChannel:
         parts = Parts(self._tools.templates(), "discord", style.language)
         gone = not main and not shown["posts"]
         content = {"content": parts("removed"), "embeds": []} if gone else message(shown, parts)
-        url = f"{self._url}/messages/{ref['id']}"
+        url = "?".join(filter(None, [f"{self._url}/messages/{ref['id']}", self._query]))
         reply = await call(self._tools.client, self._tools.clock, url, content, method="PATCH")
         result = judged(reply)
         # 404 with this code: somebody deleted the message, not the webhook.

@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from config.channels import AppriseEntry, EmailEntry
+from config.channels import AppriseEntry, DiscordEntry, EmailEntry
 from tests.support.providers.base import Provider, Refusal
 from tests.support.providers.mail import PASSWORD, USER, MailServer
 from tests.support.sink import Answer, Sink
@@ -14,11 +14,13 @@ from tests.workers.dispatcher.channels.alerts import EN, JA, alert, entry, full,
 from tests.workers.dispatcher.channels.test_limits import opened
 from workers.dispatcher.channels import AskableChannel
 from workers.dispatcher.channels.apprise import AppriseChannel
+from workers.dispatcher.channels.discord import DiscordChannel
 from workers.dispatcher.channels.email import EmailChannel
 from workers.dispatcher.channels.http import failure_of
 from workers.dispatcher.channels.line import retry_key
 from workers.dispatcher.outcome import Result
 from workers.dispatcher.payload import encoded
+from workers.runtime.http_client import open_http_client
 
 BODY = encoded(full(post()))
 
@@ -121,6 +123,23 @@ async def test_an_answer_nested_as_nobody_nests_it_is_no_defect_of_ours(kind: st
         provider.answer = lambda _: web.Response(status=500, body=b"[" * 60_000, content_type="application/json")
         result = await channel.send("0" * 32, BODY, EN, None)
     assert (result.kind, result.detail) == ("server", "HTTP 500")
+
+
+async def test_discord_writes_into_a_thread() -> None:
+    """Its address names the thread after a `?`, where ours come too."""
+    async with Provider() as there, open_http_client() as client:
+        there.answer = lambda _: web.json_response({"id": "77"})  # type: ignore[method-assign]
+        hook = entry(DiscordEntry, url=f"{there.url}/api/webhooks/1/secret?thread_id=5")
+        channel = DiscordChannel(hook, "desk", tools(client))
+        sent = await channel.send("0" * 32, BODY, EN, None)
+        assert sent.made is not None
+        await channel.edit(sent.made.ref, True, BODY, EN)
+        await channel.ask()
+        assert [(got.method, got.path) for got in there.got] == [
+            ("POST", "/api/webhooks/1/secret?wait=true&thread_id=5"),
+            ("PATCH", "/api/webhooks/1/secret/messages/77?thread_id=5"),
+            ("GET", "/api/webhooks/1/secret"),
+        ]
 
 
 async def test_line_has_a_repeat_once() -> None:
