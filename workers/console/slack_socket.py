@@ -17,6 +17,7 @@ from config.files import Files
 from schemas.errors import UnavailableError
 from workers.incidents.slack_buttons import Press, presses
 from workers.runtime.clock import Clock
+from workers.runtime.errors_report import report
 from workers.runtime.http_client import open_http_client
 from workers.runtime.logging import get_logger
 from workers.runtime.retry import backoff_seconds
@@ -54,6 +55,8 @@ class SlackSockets:
                 wanted = set(self._apps())
                 for app in tasks.keys() - wanted:
                     tasks.pop(app).cancel()
+                for app in [app for app, task in tasks.items() if task.done()]:
+                    _say_why(tasks.pop(app))
                 for app in wanted - tasks.keys():
                     tasks[app] = asyncio.create_task(self._keep(*app), name="slack-socket")
                 await unless(stopping, self._clock.sleep(LOOK_SECONDS))
@@ -97,6 +100,8 @@ class SlackSockets:
                     if message.type is not aiohttp.WSMsgType.TEXT:
                         continue
                     told = json.loads(message.data)
+                    if not isinstance(told, dict):
+                        continue
                     if told.get("type") == "disconnect":
                         if told.get("reason") == "link_disabled":
                             raise RefusedError("Socket Mode is switched off")
@@ -120,6 +125,14 @@ class SlackSockets:
     async def _take_all(self, found: list[Press]) -> None:
         for press in found:
             await self._take(press)
+
+
+def _say_why(ended: asyncio.Task[None]) -> None:
+    """A connection's task ends by a defect alone: that is told, and the buttons go on with a new one."""
+    error = None if ended.cancelled() else ended.exception()
+    if error is not None:
+        _log.error("slack_socket_failed", exc_info=error)
+        report(error, "console")
 
 
 async def _address(client: aiohttp.ClientSession, token: str, api: str) -> str:

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
 
+from structlog.testing import capture_logs
+
 from config.channels import SlackEntry
 from config.routes import Receiver
 from schemas.errors import UnavailableError
@@ -91,4 +93,19 @@ async def test_a_connection_that_ends_is_opened_again() -> None:
         await there.sockets[1].close()
         await until(lambda: len(there.sockets) == 3)
         envelope = await there.press("hikeshi:assign", "incident-1")
+        await until(lambda: there.acknowledged == [envelope])
+
+
+async def test_a_defect_of_ours_at_one_press_does_not_end_the_buttons() -> None:
+    """It ended the connection for good, without a word: no button worked until a restart."""
+    taker = Taker()
+    async with Slack() as there, listening(there, taker):
+        await there.sockets[0].send_json(["nothing", "that Slack says"])
+        taker.failure = KeyError("a defect")
+        with capture_logs() as logs:
+            await there.press("hikeshi:resolve", "incident-1")
+            await until(lambda: len(there.sockets) == 2)
+        assert [line["log_level"] for line in logs if line["event"] == "slack_socket_failed"] == ["error"]
+        taker.failure = None
+        envelope = await there.press("hikeshi:resolve", "incident-1", "kenji")
         await until(lambda: there.acknowledged == [envelope])
