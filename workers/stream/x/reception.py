@@ -48,8 +48,10 @@ class Reception:
 
     def heard(self) -> None:
         """A line or a heartbeat came. While the stream gives posts of long ago, what is newer is still to come."""
+        now = self._now_ms()
+        self.watermark.clock_reads(now)
         if not self._behind:
-            self.watermark.heard(self._now_ms())
+            self.watermark.heard(now)
 
     def line(self, data: bytes, fault: str | None) -> Failure | None:
         """A line of the stream. Every line goes on, whatever is in it; some end the connection."""

@@ -30,6 +30,11 @@ class Watermark:
         """A byte came, a heartbeat's too."""
         self._heard = now if self._heard is None else max(self._heard, now)
 
+    def clock_reads(self, now: int) -> None:
+        """It was put back, if it reads less than when something was heard: a gap must not begin in the future."""
+        if self._heard is not None and now < self._heard:
+            self._heard = now
+
     def took(self, line: int, now: int) -> None:
         """A line of the stream is on its way to the log."""
         self._waiting[line] = now
