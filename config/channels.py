@@ -3,6 +3,9 @@
 import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
+from email.errors import MessageError
+from email.headerregistry import Address
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal, NamedTuple
 
@@ -208,6 +211,15 @@ class EmailEntry(ChannelEntry):
     to: tuple[str, ...] = Field(examples=["[oncall@example.com]"])
     """Whom it goes to."""
 
+    @field_validator("server")
+    @classmethod
+    def _can_be_looked_up(cls, server: str) -> str:
+        try:
+            server.encode("idna")
+        except UnicodeError:
+            raise refusal(f"{server!r} is no name of a server", "write for example `smtp.example.com`") from None
+        return server
+
     @field_validator("sender")
     @classmethod
     def _one_address(cls, sender: str) -> str:
@@ -340,4 +352,9 @@ def _mailbox(text: str) -> str:
     address = (found[2] if found[2] is not None else found[3]).strip() if found else ""
     if not _ADDRESS.fullmatch(address) or not address.isascii():
         raise refusal(f"{text!r} is not a mail address", _MAIL_REMEDY)
+    try:
+        name, bare = parseaddr(text.strip())
+        Address(display_name=name, addr_spec=bare)  # as a mail is made of it
+    except (ValueError, MessageError, IndexError):
+        raise refusal(f"{text!r} can't stand in a mail", f"{_MAIL_REMEDY}; a name with a comma in quotes") from None
     return text.strip()
