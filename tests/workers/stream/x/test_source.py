@@ -143,7 +143,8 @@ async def test_a_lease_that_another_took_ends_the_stream(tmp_path: Path) -> None
         await x.connected()
         async with x.store.write() as connection:
             until = round((x.clock.now().timestamp() + x.pace.lease) * 1000)
-            await connection.execute(text(f"UPDATE stream_state SET owner = 'second', leased_until = {until}"))
+            taken = text("UPDATE stream_state SET owner = 'second', leased_until = :until")
+            await connection.execute(taken, {"until": until})
         await x.until(lambda: not x.world.connections)
         await asyncio.sleep(0.3)
         assert len(x.world.connects()) == 1
