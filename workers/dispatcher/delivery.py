@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from config.files import Files
@@ -12,6 +13,7 @@ from config.routes import Policy, Receiver
 from schemas.errors import UnavailableError
 from workers.dispatcher import messages, outbox
 from workers.dispatcher.channels import Channel, EditableChannel
+from workers.dispatcher.channels.tools import answer_of
 from workers.dispatcher.editing import edit_due
 from workers.dispatcher.enriching import Context
 from workers.dispatcher.freezing import freeze
@@ -23,7 +25,6 @@ from workers.incidents.links import NO_LINKS, LinkMaker
 from workers.incidents.model import Millis
 from workers.runtime import metrics
 from workers.runtime.clock import Clock
-from workers.runtime.errors_report import report
 from workers.runtime.health import StageHealth
 from workers.runtime.logging import get_logger
 from workers.store import Store
@@ -113,7 +114,7 @@ class Delivery:
                 continue
             task = asyncio.create_task(self._serve(receiver, policy, stopping), name=f"deliver-{name}")
             self._busy[name] = task
-            task.add_done_callback(lambda done, name=name: self._done(name, done))  # type: ignore[misc]
+            task.add_done_callback(partial(self._done, name))
         return min(POLL_SECONDS, max(0.0, (later - now) / 1000)) if later is not None else POLL_SECONDS
 
     def _done(self, name: str, task: asyncio.Task[None]) -> None:
@@ -152,7 +153,7 @@ class Delivery:
             if frozen is None or pace.leased_until - self._now() < _LEASE_NEEDED_MS:
                 continue  # not wanted any more; or we slept, and the lease may be another's by the time of the answer
             started = self._now()
-            result = await self._attempt(receiver, frozen)
+            result = await answer_of(receiver.name, partial(self._send, receiver, frozen))
             if not await self._record_surely(receiver, policy, frozen, result, pace, started):
                 return
 
@@ -224,13 +225,8 @@ class Delivery:
             )
         return frozen, pace
 
-    async def _attempt(self, receiver: Receiver, frozen: outbox.Frozen) -> Result:
-        try:
-            return await self._channel(receiver).send(frozen.id, frozen.body, frozen.style, frozen.trace)
-        except Exception as error:  # noqa: BLE001  a channel's defect counts as its failure, or it would block all
-            _log.error("channel_failed", receiver=receiver.name, exc_info=error)
-            report(error, "channel")
-            return Result("server", f"a defect of ours ({type(error).__name__})")
+    async def _send(self, receiver: Receiver, frozen: outbox.Frozen) -> Result:
+        return await self._channel(receiver).send(frozen.id, frozen.body, frozen.style, frozen.trace)
 
     async def _record_surely(
         self,

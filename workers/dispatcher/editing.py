@@ -1,6 +1,7 @@
 """Messages that stand at a provider are changed in place when they no longer hold, under their receiver's lease."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -8,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from config.routes import Policy
 from workers.dispatcher import messages
 from workers.dispatcher.channels import EditableChannel
+from workers.dispatcher.channels.tools import answer_of
 from workers.dispatcher.enriching import Context, enriched
 from workers.dispatcher.messages import MAIN, Standing
 from workers.dispatcher.ops_freezing import ops_body
@@ -99,7 +101,8 @@ async def edit_due(
         result = Result("delivered")
         if content is not None:
             times.append(now())
-            result = await channel.edit(standing.ref, standing.slot == MAIN, content.body, standing.style)
+            call = partial(channel.edit, standing.ref, standing.slot == MAIN, content.body, standing.style)
+            result = await answer_of(receiver, call)
         follows = after(result, standing.failures, now(), jitter()) if content is not None else After(forget=True)
         async with store.write() as connection:
             if follows.forget:

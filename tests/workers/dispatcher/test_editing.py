@@ -19,8 +19,11 @@ from tests.support.providers.slack import Slack, as_text
 from tests.workers.dispatcher.channels.alerts import entry
 from tests.workers.dispatcher.rig import Rig, policy
 from tests.workers.incidents.scene import arrival
+from workers.dispatcher.channels.slack import SlackChannel
+from workers.dispatcher.channels.tools import Ref
 from workers.dispatcher.editing import BASE_SECONDS, GIVE_UP_AFTER, After, after
 from workers.dispatcher.outcome import Result
+from workers.dispatcher.style import Style
 from workers.incidents import change
 from workers.incidents.change import to_millis
 from workers.incidents.removal import remove
@@ -160,6 +163,41 @@ class TestSlack:
                 assert "Nobody has taken it" in shown(there)
                 await rig.move(BASE_SECONDS + 1)
                 await rig.until(lambda: "Taken by slack:mika" in shown(there))
+
+    async def test_a_change_that_fails_by_our_own_defect_waits_and_keeps_no_other_waiting(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        broken, edit = list[str](), SlackChannel.edit
+
+        async def half(channel: SlackChannel, ref: Ref, main: bool, body: bytes, style: Style) -> Result:
+            if b"/status/91" in body:
+                broken.append(ref["ts"])
+                raise RuntimeError("a defect")
+            return await edit(channel, ref, main, body, style)
+
+        monkeypatch.setattr(SlackChannel, "edit", half)
+        async with Slack() as there:
+            rig = Rig(store, policy(slack(there), language="en"))
+            async with rig.running():
+                await rig.arrive(arrival(id="90", created=now_ish()))
+                await rig.until(lambda: rig.state("sent"))
+                (first,) = [row.id for row in await rig.rows("SELECT id FROM incidents")]
+                await rig.arrive(arrival(id="91", created=now_ish()))
+                await rig.until(lambda: len(there.messages) == 2)
+
+                async def both_sent() -> bool:
+                    return await rig.state("sent") == 2
+
+                await rig.until(both_sent)
+                (second,) = [row.id for row in await rig.rows("SELECT id FROM incidents") if row.id != first]
+                await changed(rig, change.acknowledge, first, reason="")
+                await changed(rig, change.acknowledge, second, reason="")
+                await rig.until(lambda: "Taken by slack:mika" in str(there.messages))
+                await rig.until(lambda: broken)
+                await rig.settle()
+                assert len(broken) == 1
+                await rig.move(BASE_SECONDS + 1)
+                await rig.until(lambda: len(broken) == 2)
 
     async def test_changes_have_a_pace_of_their_own_and_keep_no_page_waiting(
         self, store: Store, monkeypatch: pytest.MonkeyPatch

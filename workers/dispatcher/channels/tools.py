@@ -1,12 +1,17 @@
 """What a channel works with: the one HTTP client, the clock, the templates, and what it has sent before."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import aiohttp
 
 from config.templates import Templates
+from workers.dispatcher.outcome import Result
 from workers.runtime.clock import Clock
+from workers.runtime.errors_report import report
+from workers.runtime.logging import get_logger
+
+_log = get_logger(__name__)
 
 Ref = Mapping[str, Any]
 """What a provider calls a message of ours, as the channel needs it to find the message again."""
@@ -34,3 +39,13 @@ class Tools(NamedTuple):
     clock: Clock
     templates: Callable[[], Templates]
     book: Book
+
+
+async def answer_of(receiver: str, call: Callable[[], Awaitable[Result]]) -> Result:
+    """What came of a channel's call: its own defect counts as its failure, or it would block all of its receiver."""
+    try:
+        return await call()
+    except Exception as error:  # noqa: BLE001  as said
+        _log.error("channel_failed", receiver=receiver, exc_info=error)
+        report(error, "channel")
+        return Result("server", f"a defect of ours ({type(error).__name__})")
