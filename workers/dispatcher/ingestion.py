@@ -6,6 +6,7 @@ It keeps no state: where it goes on is in the store, compared and swapped with e
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from random import Random
 from typing import Final, NamedTuple, TypeVar
 
@@ -282,7 +283,7 @@ class Ingestion:
         while suspects:
             part = suspects.pop()
             try:
-                await self._stored(consumer, lambda p=part: self._transaction(around, swaps, p, trial=True))  # type: ignore[misc]
+                await self._stored(consumer, partial(self._transaction, around, swaps, part, trial=True))
             except RejectedError as error:
                 if len(part) == 1:
                     poison += part
@@ -383,7 +384,7 @@ class Ingestion:
                 seconds = backoff_seconds(
                     attempt, base=_RETRY_BASE_SECONDS, cap=_RETRY_CAP_SECONDS, jitter=self._jitter()
                 )
-                await self._available("kafka", lambda s=seconds: consumer.poll(1, s))  # type: ignore[misc]
+                await self._available("kafka", partial(consumer.poll, 1, seconds))
                 consumer.resume(consumer.assignment - self._blocked)
             attempt += 1
             if self._stopping.is_set():
