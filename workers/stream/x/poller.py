@@ -73,7 +73,8 @@ class Poller:
                 if search.refused is not None:
                     await self._refused(search)
                     continue
-                if not search.faults:
+                # What a late look gave up stays so: else each poll would search it, and each day pay for it, again.
+                if not search.faults or (search.late and not search.unfinished):
                     waits.close()
                     self._well(search)
                 wait = poll_seconds(len(rules), self._pace)
@@ -94,7 +95,9 @@ class Poller:
         watermark.gap_opened(start)
         await self._searcher.look(search, start, end / 1000)
         metrics.X_POLLS.inc()
-        if late or search.faults:
+        if late and not search.unfinished:
+            search.tell_ops(self._concerns)
+        elif search.faults:
             search.tell()
         return search
 

@@ -6,7 +6,7 @@ from workers.runtime.clock import Clock
 from workers.stream.x.concerns import Concerns
 from workers.stream.x.pace import Pace
 from workers.stream.x.reception import Reception
-from workers.stream.x.search import Allowance, Gap, Search, Searcher
+from workers.stream.x.search import Allowance, Gap, Searcher
 
 
 class Recovery:
@@ -56,20 +56,12 @@ class Recovery:
             await self._until(gap.end / 1000 + delay)
             if self._pending is not None:
                 self.add(gap)
-                self._tell(search)
+                search.tell_ops(self._concerns)
                 return
             await self._searcher.look(search, gap.start, gap.end / 1000 + beyond)
-            self._tell(search)
+            search.tell_ops(self._concerns)
             gap = self._rest(gap, pace.settle / 2)
         self._hold(None)
-
-    def _tell(self, search: Search) -> None:
-        search.tell()
-        if search.faults:
-            what = f"{search.gap}, {search.recovered} posts recovered, not all: {search.faults[0]}"
-            self._concerns.worry("x_gap_given_up", what, f"X が途切れた間の投稿をすべては取り戻せませんでした：{what}")
-        else:
-            self._concerns.over("x_gap_given_up")
 
     def _rest(self, gap: Gap, seconds: float) -> Gap:
         """The end of a gap, which is searched again: search shows a post seconds after the stream does."""

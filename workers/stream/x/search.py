@@ -11,6 +11,7 @@ from workers.runtime import metrics
 from workers.runtime.clock import Clock
 from workers.runtime.deadline import Deadline
 from workers.runtime.logging import get_logger
+from workers.stream.x.concerns import Concerns
 from workers.stream.x.pace import Pace
 from workers.stream.x.reception import Reception
 from workers.x import fields
@@ -62,6 +63,8 @@ class Search:
     given_up: int = 0
     faults: list[str] = field(default_factory=list)
     refused: Failure | None = None
+    unfinished: bool = False
+    """Whether the same look, later on, may find more: X was away, or the day's limit was reached."""
     told: tuple[int, int] | None = None
 
     def tell(self) -> None:
@@ -77,6 +80,15 @@ class Search:
             _log.error("gap_recovery_failed", gap=said, faults=self.faults)
         else:
             _log.info("gap_recovered", gap=said)
+
+    def tell_ops(self, concerns: Concerns) -> None:
+        """Say it, and let ops know of what is lost."""
+        self.tell()
+        if self.faults:
+            what = f"{self.gap}, {self.recovered} posts recovered, not all: {self.faults[0]}"
+            concerns.worry("x_gap_given_up", what, f"X が途切れた間の投稿をすべては取り戻せませんでした：{what}")
+        else:
+            concerns.over("x_gap_given_up")
 
     @property
     def over(self) -> bool:
@@ -117,6 +129,7 @@ class Searcher:
             await self._reception.buffer.half_empty()
             if not search.patient and not self._affords_page():
                 search.faults.append("the budget allows no page more")
+                search.unfinished = True
                 return
             await self._affordable(search)
             if search.over:
@@ -160,6 +173,7 @@ class Searcher:
             if failure.kind in ("refused", "spelling") or wait > search.deadline.remaining():
                 search.faults.append(failure.detail)
                 search.refused = search.refused or failure
+                search.unfinished = True
                 return None
             await self._clock.sleep(wait)
 

@@ -3,14 +3,18 @@
 import asyncio
 from pathlib import Path
 
+import msgspec
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import text
 
 from schemas.errors import RefusedError
 from tests.workers.stream.x.rig import Rig, rig, scaled
+from tests.workers.stream.x.test_money import Ops
 from workers.simulator.faults import Fault
 from workers.stream.x.pace import Pace
 from workers.stream.x.poller import poll_seconds
+from workers.x.keeper import State
 
 
 def searches(x: Rig) -> int:
@@ -108,4 +112,41 @@ async def test_the_cap_holds_for_searches_too(tmp_path: Path) -> None:
             x.world.say(f"Acme {number}")
         await x.until(lambda: x.health.is_stopped)
         assert x.world.meter.used <= 25
+        await x.stop()
+
+
+async def test_what_was_given_up_is_not_searched_and_paid_for_again_with_every_poll(tmp_path: Path) -> None:
+    async with rig(tmp_path, streaming=False) as x:
+        x.pace = scaled(late=0.5)
+        x.start(reading="search")
+        await polled(x)
+        await x.stop()
+        for number in range(250):
+            x.world.say(f"Acme {number}")
+            await asyncio.sleep(0.002)
+        await asyncio.sleep(2.5)
+        ops = Ops()
+        x.start(x.source(reading="search", recovery_usd=1.5, tell_ops=ops.tell))  # a hundred posts with their authors
+        await x.until(lambda: "x_gap_given_up" in ops.raised())
+        before = x.world.meter.used
+        await asyncio.sleep(2.0)
+        assert 100 <= before <= 110
+        assert x.world.meter.used == before
+        await x.stop()
+
+
+async def test_what_lies_further_back_than_search_reaches_is_given_up_once(tmp_path: Path) -> None:
+    async with rig(tmp_path, streaming=False) as x:
+        x.start(reading="search")
+        await polled(x)
+        await x.stop()
+        nine_days = round(x.clock.now().timestamp() * 1000) - 9 * 86_400_000
+        async with x.store.write() as connection:
+            state = msgspec.json.encode(State(watermark=nine_days)).decode()
+            await connection.execute(text("UPDATE stream_state SET state = :state"), {"state": state})
+        ops = Ops()
+        x.start(x.source(reading="search", tell_ops=ops.tell))
+        await x.until(lambda: "x_gap_given_up" in ops.raised())
+        await polled(x)
+        await x.until(lambda: x.health.facts["deaf_seconds"] < 60)
         await x.stop()
