@@ -121,6 +121,8 @@ def _tell(
             continue
         if _has_first(incident, state, receiver, decision):
             decision.events.append(Event("escalation_step", f"{shown}: told by the route already"))
+            if receiver not in state.by_route:
+                state.by_route = (*state.by_route, receiver)
             continue
         _notify(receiver, f"escalation {state.name}: nobody has taken it", now, decision)
         decision.events.append(Event("escalated", f"{state.name}: to {shown}"))
@@ -145,11 +147,11 @@ def _notify(receiver: str, why: str, now: Millis, decision: Decision) -> None:
 
 
 def _has_first(incident: Incident, state: Escalating, receiver: str, decision: Decision) -> bool:
-    """Whether the receiver hears of the incident by its route: a `first` that is sent, under way or due."""
+    """Whether the receiver hears of the incident by its route: a `first` that is sent, under way or due, not held."""
     waiting, under_way = incident.scheduled.get(receiver), incident.frozen.get(receiver)
     return (
         (receiver in incident.told and receiver not in state.paged)
-        or (waiting is not None and waiting.reason == "first")
+        or (waiting is not None and waiting.reason == "first" and waiting.held is None)
         or under_way == "first"
         or receiver in incident.bundled
         or any(n.receiver == receiver and n.reason == "first" for n in decision.notify)

@@ -33,7 +33,7 @@ def hold(policy: Policy, incident: Incident, receiver: str, waiting: Scheduled, 
     if incident.is_muted(now):
         until = incident.muted_until if incident.muted_until is not None else UNTIL_RELEASED
         return Hold("mute", until, f"muted by {incident.muted_by}")
-    if waiting.reason in _NEVER_HELD or incident.severity >= CRITICAL:
+    if waiting.reason in _NEVER_HELD or _is_escalation(incident, receiver, waiting) or incident.severity >= CRITICAL:
         return None
     routed = route(policy, incident, now)
     pace = routed.receivers.get(receiver, routed.first)
@@ -45,6 +45,12 @@ def hold(policy: Policy, incident: Incident, receiver: str, waiting: Scheduled, 
     if pace.quiet_hours and holds(pace.quiet_hours, now):
         return Hold("quiet", _millis(end_of(pace.quiet_hours, moment)), "quiet hours")
     return None
+
+
+def _is_escalation(incident: Incident, receiver: str, waiting: Scheduled) -> bool:
+    """Whether a step of the escalation counts as done by it."""
+    state = incident.escalation
+    return waiting.reason == "first" and state is not None and receiver in state.by_route
 
 
 async def note_mutes(

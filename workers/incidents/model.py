@@ -94,6 +94,8 @@ class Escalating(msgspec.Struct, omit_defaults=True):
     """While an acknowledgement stops it: how long the next step was still to wait."""
     paged: tuple[str, ...] = ()
     """Receivers that have heard of the incident by the escalation alone."""
+    by_route: tuple[str, ...] = ()
+    """Receivers that a step named, for whom it was done by the `first` of their route."""
 
 
 class Incident(msgspec.Struct, kw_only=True):

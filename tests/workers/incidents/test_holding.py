@@ -153,6 +153,23 @@ async def test_quiet_hours_hold_all_but_the_critical(store: Store) -> None:
     await story.play("9h")
 
 
+@pytest.mark.parametrize(("wait", "told"), [("", "1h30s desk first"), ("{wait: 5m}, ", "1h5m desk escalation")])
+async def test_an_escalation_waits_for_no_quiet_hours_where_its_receiver_is_the_routes(
+    store: Store, wait: str, told: str
+) -> None:
+    """Neither where its step is done by the route's `first`, nor where that is held already when the step is due."""
+    routes = f"escalations: {{night: [{wait}{{notify: desk}}, {{wait: 30m}}, {{notify: pr}}]}}\n"
+    story = Timeline(store, routes + QUIET.replace("route:\n", "route:\n  escalation: night\n"), begins="12h")
+    story.at("1h", posts(arrival(id="90", severity="high")))
+    moment, receiver, reason = told.split()
+    story.between(moment, f"{moment}1s" if "s" not in moment else "1h31s", receiver, reason)
+    story.between("1h30m", "1h36m", "pr", "escalation")
+    story.at("2h", by_hand(change.resolve, "acme/care/90"))
+    story.between("8h", "8h1s", "desk", "all_resolved")
+    story.between("8h", "8h1s", "pr", "all_resolved")
+    await story.play("9h")
+
+
 async def test_praise_goes_at_nine_as_one(store: Store) -> None:
     story = Timeline(store, QUIET)  # noon in Tokyo
     story.at("1h", posts(*(arrival(f"好き{n}", id=f"9{n}", kind="praise", severity="none") for n in range(3))))
