@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, Literal
+from urllib.parse import quote
 
 import msgspec
 
@@ -11,6 +12,7 @@ from schemas.mention import rfc3339
 from workers.incidents.model import Incident, Millis, Reason
 
 MAX_POSTS: Final = 20  # the contract's
+_SAFE_IN_ID: Final = "!$&'*+,;=:@"  # whoever reads the address finds the id in it
 MAX_INCIDENT_IDS: Final = 1000  # ours: of bundled incidents; `incidents` counts them all
 
 
@@ -167,8 +169,11 @@ def shown_post(body: str) -> ShownPost:
 
 
 def post_url(post_id: str, username: str | None = None) -> str:
-    """Where a post is on X; without its author's name X leads on."""
-    return f"https://x.com/{username or 'i'}/status/{post_id}"
+    """Where a post is on X; without its author's name X leads on.
+
+    X's own names and ids stand as they are. Others write marks too: what steers a terminal or ends a link is quoted.
+    """
+    return f"https://x.com/{quote(username or 'i', safe='')}/status/{quote(post_id, safe=_SAFE_IN_ID)}"
 
 
 def answered_id(body: str) -> str | None:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from workers.dispatcher.payload import More, Notification, PostAuthor, ShownIncident, ShownPost
+from workers.dispatcher.payload import More, Notification, PostAuthor, ShownIncident, ShownPost, post_url
 from workers.dispatcher.terminal import render
 
 
@@ -32,6 +32,16 @@ def test_in_japanese() -> None:
     shown = render(body(), "ja", "Asia/Tokyo")
     for part in ("[新規]", "苦情", "深刻度高", "投稿2件・投稿者2人", "フォロワー1,234人", "ほかに投稿5件"):
         assert part in shown
+
+
+def test_an_address_steers_no_terminal_and_ends_no_link() -> None:
+    """Names come from whoever writes marks: one with an escape sequence came through in the post's address."""
+    assert post_url("1900000000000000001", "mika_01") == "https://x.com/mika_01/status/1900000000000000001"
+    assert post_url("at://x:1") == "https://x.com/i/status/at:%2F%2Fx:1"
+    url = post_url("9\x07)", "a\x1b[31m/../)](https://evil.example")
+    assert url.isprintable()
+    assert not set(url) & set("()[]<> ")
+    assert url.startswith("https://x.com/a%1B%5B31m%2F..%2F")
 
 
 def test_a_post_cannot_steer_the_terminal() -> None:
