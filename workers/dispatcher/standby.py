@@ -5,6 +5,7 @@ import asyncio
 import hashlib
 import platform
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
 import aiohttp
@@ -13,7 +14,7 @@ from config.files import Files
 from config.routes import Receiver
 from schemas.errors import UnavailableError
 from workers.dispatcher.channels import Channel, open_channel
-from workers.dispatcher.channels.tools import NoBook
+from workers.dispatcher.channels.tools import NoBook, answer_of
 from workers.dispatcher.delivery import Delivery
 from workers.dispatcher.messages import StoredBook
 from workers.dispatcher.ops_freezing import ops_body
@@ -133,7 +134,7 @@ class Directly:
                 channel = open_channel(receiver, client, self._clock, lambda: self._files.templates, NoBook())
                 body = ops_body(alert, reason, name, style.language)
                 key = f"{alert.id}-{reason}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
-                result = await channel.send(key, body, style, None)
+                result = await answer_of(name, partial(channel.send, key, body, style, None))
                 if result.kind == "delivered":
                     del self._untold[name]
                 else:

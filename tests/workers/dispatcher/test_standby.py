@@ -3,10 +3,14 @@
 import asyncio
 from collections import deque
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import AsyncMock
 
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
+from config.routes import Receiver
 from tests.support.sink import Answer, Sink
 from tests.workers.dispatcher.rig import FixedFiles, MovedClock, policy, webhook
 from workers.dispatcher import standby
@@ -61,3 +65,20 @@ async def test_ops_hear_of_a_store_that_is_away_and_that_it_is_back(sink: Sink) 
         assert [r.json["incident"]["status"] for r in sink.requests] == ["firing", "resolved"]
         assert sink.requests[0].json["incident"]["reasons"][0].endswith(AWAY["ja"])
         assert not slow.faults
+
+
+async def test_a_defect_in_one_channel_keeps_ops_no_word_from_another(sink: Sink, monkeypatch: Any) -> None:
+    """It ended the audit, and with it the process, while the store was away."""
+    opened = standby.open_channel
+
+    def broken(receiver: Receiver, *more: Any) -> Any:
+        if receiver.name == "当番":
+            return SimpleNamespace(send=AsyncMock(side_effect=KeyError("a defect")))
+        return opened(receiver, *more)
+
+    monkeypatch.setattr(standby, "open_channel", broken)
+    directly = Directly(files(webhook("当番", sink), webhook("desk", sink), ops=("当番", "desk")), MovedClock())
+    with capture_logs() as logs:
+        await directly.worry("store_away", AWAY)
+    assert [r.json["receiver"] for r in sink.requests] == ["desk"]
+    assert "ops_unreached" in [line["event"] for line in logs]
