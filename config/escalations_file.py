@@ -130,10 +130,8 @@ class Written:
     escalations: Mapping[str, Sequence[StepEntry]]
     timezone: str
 
-    def escalation(self, name: str | None, timezone: str) -> Escalation | None:
-        """An escalation for a route in this zone; none for none."""
-        if name is None:
-            return None
+    def escalation(self, name: str, timezone: str) -> Escalation:
+        """An escalation for a route in this zone."""
         entries = self.escalations[name]
         repeat = next((entry.repeat for entry in entries if isinstance(entry, RepeatEntry)), 0)
         return Escalation(name, self._steps(entries, timezone), repeat)

@@ -173,7 +173,10 @@ def _resolve(entry: RouteEntry, parent: Route, escalations: Written) -> Route:
         return inherited if value is None else value
 
     zone = entry.timezone or parent.timezone
-    quiet, digest, escalation = entry.quiet_hours, entry.digest, entry.escalation
+    quiet, digest = entry.quiet_hours, entry.digest
+    escalation = parent.escalation if entry.escalation is None else None
+    if entry.escalation:
+        escalation = escalations.escalation(entry.escalation, zone)
     route = Route(
         receivers=entry.receivers or parent.receivers,
         group_wait=own(entry.group_wait, parent.group_wait),
@@ -184,7 +187,7 @@ def _resolve(entry: RouteEntry, parent: Route, escalations: Written) -> Route:
         language=entry.language or parent.language,
         timezone=zone,
         acknowledge_for=own(entry.acknowledge_for, parent.acknowledge_for),
-        escalation=parent.escalation if escalation is None else escalations.escalation(escalation or None, zone),
+        escalation=escalation,
         quiet_hours=parent.quiet_hours if quiet is None else during_of(quiet, escalations.times, zone),
         digest=parent.digest if digest is None else daily_of(digest, zone),
     )
@@ -219,5 +222,4 @@ def _names(values: Iterable[str]) -> frozenset[str]:
 def _drill(entry: DrillEntry, escalations: Written) -> Drill:
     zone = entry.timezone or escalations.timezone
     escalation = escalations.escalation(entry.escalation, zone)
-    assert escalation is not None  # noqa: S101  its name was checked
     return Drill(entry.name, Daily(minutes(entry.at), zone, days_of(entry.weekdays)), escalation, entry.within)
