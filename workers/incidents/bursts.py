@@ -48,8 +48,8 @@ async def judge_bursts(
     """Judge the brands with new complaints. Returns the open burst of each, and what was decided about bursts.
 
     `zones`: the time zones of the brands whose bursts are `auto`; until they have a baseline their rule holds.
-    `incidents` holds the latest burst of each brand under its key; it is taken out, and so are the roots that are
-    merged.
+    `incidents`: what the batch touches, by key, among them the latest burst of each brand; the caller decides about the
+    rest, so none of these is merged here.
     """
     bursts: dict[str, Incident] = {}
     decided: list[tuple[Incident, Decision]] = []

@@ -173,6 +173,21 @@ async def add_authors(
     return added
 
 
+async def recount_authors(connection: AsyncConnection, incident: str) -> int:
+    """Forget who wrote in an incident and has no post in it any more; returns how many are left."""
+    await connection.execute(
+        text(
+            "DELETE FROM incident_authors WHERE incident = :incident AND NOT EXISTS (SELECT 1 FROM posts "
+            "WHERE posts.incident = :incident AND posts.author = incident_authors.author)"
+        ),
+        {"incident": incident},
+    )
+    left = await connection.execute(
+        text("SELECT COUNT(*) FROM incident_authors WHERE incident = :incident"), {"incident": incident}
+    )
+    return int(left.scalar_one())
+
+
 async def arrive_again(connection: AsyncConnection, dialect: str, brand: str, incidents: Collection[str]) -> None:
     """Give the posts of these incidents new arrival numbers: whoever was told up to now has not been told of them."""
     found = await connection.execute(

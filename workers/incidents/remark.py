@@ -206,18 +206,9 @@ async def _with(
 
 async def _left(connection: AsyncConnection, incident: Incident, post: Post, change: Remark, now: Millis) -> Decision:
     """The incident that the post was taken from: it is what the rest of its posts are, or over without any."""
-    await connection.execute(
-        text(
-            "DELETE FROM incident_authors WHERE incident = :incident AND NOT EXISTS (SELECT 1 FROM posts "
-            "WHERE posts.incident = :incident AND posts.author = incident_authors.author)"
-        ),
-        {"incident": incident.id},
-    )
-    authors = await connection.execute(
-        text("SELECT COUNT(*) FROM incident_authors WHERE incident = :incident"), {"incident": incident.id}
-    )
     members = await _members(connection, incident.id)
-    incident.author_count, incident.post_count = int(authors.scalar_one()), len(members)
+    incident.author_count = await posts.recount_authors(connection, incident.id)
+    incident.post_count = len(members)
     if not members:
         decision = resolve(incident, change.by, change.why, now) if incident.is_open else Decision()
     else:

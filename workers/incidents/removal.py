@@ -97,17 +97,7 @@ async def _bursts_of(connection: AsyncConnection, brands: set[str]) -> list[str]
 
 async def _without(connection: AsyncConnection, incident: Incident, lost: int, now: Millis) -> Decision:
     """A root incident after it has lost so many of its posts: its counts, kind and reasons are those of the rest."""
-    await connection.execute(
-        text(
-            "DELETE FROM incident_authors WHERE incident = :incident AND NOT EXISTS (SELECT 1 FROM posts "
-            "WHERE posts.incident = :incident AND posts.author = incident_authors.author)"
-        ),
-        {"incident": incident.id},
-    )
-    authors = await connection.execute(
-        text("SELECT COUNT(*) FROM incident_authors WHERE incident = :incident"), {"incident": incident.id}
-    )
-    incident.author_count = int(authors.scalar_one())
+    incident.author_count = await posts.recount_authors(connection, incident.id)
     incident.post_count = max(0, incident.post_count - lost)
     rest = await connection.execute(
         text("SELECT kind, body FROM posts WHERE incident = :incident ORDER BY severity DESC, arrival"),
