@@ -23,7 +23,7 @@ from workers.classifier.relevance_profile import Profiles
 from workers.classifier.teaching import Lessons, by_brand
 from workers.classifier.topic_share import TopicShares
 from workers.classifier.wave import Posted, Wave, Waves, becomes_promotion
-from workers.incidents.likeness import likenesses
+from workers.incidents.likeness import Likenesses, likenesses
 from workers.incidents.teaching import Taught
 from workers.runtime import metrics
 
@@ -66,17 +66,18 @@ class Judge:
         return verdicts
 
     def _judged(self, posts: Sequence[Post], look: Look) -> list[Verdict]:
-        verdicts = self._promotion(posts, look)
+        wanted = self._waves is not None or any(post.brand in self._lessons for post in posts)
+        like = likenesses([post.text for post in posts]) if wanted else None
+        verdicts = self._promotion(posts, look, like)
         numbers = [self._profiles.number.get(post.brand or "", -1) for post in posts]
         verdicts = self._relevance(posts, look, verdicts, numbers)
-        verdicts = self._taught(posts, verdicts)
+        verdicts = self._taught(posts, verdicts, like)
         return [self._influence(post, verdict, n) for post, verdict, n in zip(posts, verdicts, numbers, strict=True)]
 
-    def _promotion(self, posts: Sequence[Post], look: Look) -> list[Verdict]:
+    def _promotion(self, posts: Sequence[Post], look: Look, like: Likenesses | None) -> list[Verdict]:
         """By its form, or by the wave that it is part of."""
         waves: Sequence[Wave | None] = [None] * len(posts)
-        if self._waves is not None:
-            like = likenesses([post.text for post in posts])
+        if self._waves is not None and like is not None:
             waves = self._waves.look(like, [_posted(post) for post in posts])
         return [
             _promotes(post, verdict, signs(folded, post.urls), wave)
@@ -128,15 +129,16 @@ class Judge:
                 found |= dict(zip((wanted[row] for row in rows), pairs, strict=True))
         return found
 
-    def _taught(self, posts: Sequence[Post], verdicts: Sequence[Verdict]) -> list[Verdict]:
+    def _taught(self, posts: Sequence[Post], verdicts: Sequence[Verdict], like: Likenesses | None) -> list[Verdict]:
         judged = list(verdicts)
+        if like is None:
+            return judged
         by_brand: dict[str, list[int]] = defaultdict(list)
         for i, post in enumerate(posts):
             if post.brand is not None and post.brand in self._lessons:
                 by_brand[post.brand].append(i)
         for brand, places in by_brand.items():
-            like = likenesses([posts[i].text for i in places])
-            for i, heard in zip(places, self._lessons[brand].judge(like, range(len(places))), strict=True):
+            for i, heard in zip(places, self._lessons[brand].judge(like, places), strict=True):
                 if heard is not None:
                     kind = judged[i].kind
                     judged[i] = scored(judged[i], heard.scores(judged[i].scores))

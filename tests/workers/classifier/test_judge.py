@@ -1,5 +1,6 @@
 """The judge: relevance, promotion, waves, lessons and influence on top of the classifier, each with its reason."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from schemas.mention import Author
 from workers.classifier import relevance_report
 from workers.classifier.judge import Judge
 from workers.classifier.model import Classifier, Post, load_classifier
-from workers.incidents.likeness import likenesses
+from workers.incidents.likeness import Likenesses, likenesses
 from workers.incidents.teaching import Taught
 
 
@@ -226,6 +227,32 @@ def test_what_was_taught_has_the_last_word_and_is_forgotten_when_undone(classifi
     assert any("yuki" in reason for reason in after.reasons)
     judge.prepare(None, [])
     assert judge.classify([post]) == [before]
+
+
+def test_of_a_batch_the_post_that_was_taught_is_the_one_that_changes_and_texts_are_compared_once(
+    classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "アクメの通販、届いた箱が潰れていて中身も割れてた。返金してほしい"
+    posts = [
+        Post(text="Appleの店の対応が最悪だった", brand="apple", id="1"),
+        Post(text="アクメの電話がつながらない", brand="acme", id="2"),
+        Post(text=text + "！", brand="acme", id="3"),
+    ]
+    judge = Judge(classifier, stream=True)
+    judge.prepare([APPLE, ACME])
+    before = judge.classify(posts)
+    judge.prepare(None, [taught(text, "irrelevant")])
+    batches: list[int] = []
+
+    def counted(texts: Sequence[str]) -> Likenesses:
+        batches.append(len(texts))
+        return likenesses(texts)
+
+    monkeypatch.setattr("workers.classifier.judge.likenesses", counted)
+    after = judge.classify(posts)
+    assert [one.kind for one in before] == ["complaint"] * 3
+    assert [one.kind for one in after] == ["complaint", "complaint", "irrelevant"]
+    assert batches == [3]
 
 
 def test_a_taught_complaint_has_a_severity(classifier: Classifier) -> None:
