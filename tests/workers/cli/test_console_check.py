@@ -27,6 +27,12 @@ def test_the_address(url: str | None, said: str) -> None:
     assert last.startswith("warning") == said.startswith("warning")
 
 
+@pytest.mark.parametrize(("secret", "warned"), [(None, False), ("x" * 16, False), ("x" * 15, True)])
+def test_a_secret_that_can_be_guessed(secret: str | None, warned: bool) -> None:
+    told = list(console_lines(ConsoleSettings(secret=secret), None))  # type: ignore[arg-type]
+    assert any(line.startswith("warning: console.secret") for line in told) == warned
+
+
 def test_who_is_told_of_trouble() -> None:
     policy = default_policy()
     *_, nobody = console_lines(ConsoleSettings(), policy)
