@@ -6,20 +6,13 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from config.words import KINDS, SEVERITIES
+from config.words import KINDS, REASONS, SEVERITIES
 from workers.dispatcher.payload import Notification, ShownPost
 
 _RULE: Final = "━" * 78
 _TEXT_LINES: Final = 3  # ours: of each post, so that twenty posts fit a screen or two
 _WORDS: Final[dict[str, dict[str, str]]] = {
     "en": {
-        "first": "NEW",
-        "new_posts": "MORE POSTS",
-        "severity_rose": "SEVERITY ROSE",
-        "escalation": "ESCALATION",
-        "reminder": "REMINDER",
-        "repeat": "STILL OPEN",
-        "all_resolved": "RESOLVED",
         "counts": "posts: {posts}, authors: {authors}",
         "burst": "a burst over the whole brand",
         "more": "… more posts: {posts}, more incidents: {incidents}",
@@ -29,13 +22,6 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
         "see": "details: hikeshi incidents show {id}    take it: hikeshi incidents ack {id} --by NAME",
     },
     "ja": {
-        "first": "新規",
-        "new_posts": "続報",
-        "severity_rose": "深刻度上昇",
-        "escalation": "エスカレーション",
-        "reminder": "リマインダー",
-        "repeat": "未対応",
-        "all_resolved": "解決",
         "counts": "投稿{posts}件・投稿者{authors}人",
         "burst": "ブランド全体に広がる炎上の兆し",
         "more": "… ほかに投稿{posts}件、インシデント{incidents}件",
@@ -52,15 +38,17 @@ _decoder = msgspec.json.Decoder(Notification)
 def render(body: bytes, language: str, timezone: str) -> str:
     """The lines to print, with a trailing newline; control characters of a post can't steer the terminal."""
     shown = _decoder.decode(body)
-    words = _WORDS.get(language, _WORDS["en"])
+    language = language if language in _WORDS else "en"
+    words = _WORDS[language]
     incident = shown.incident
     kind, severity = incident.kind, incident.severity
     if language == "ja":
         kind, severity = KINDS["ja"].get(kind, kind), f"深刻度{SEVERITIES['ja'][severity]}"
     counts = words["counts"].format(posts=incident.post_count, authors=incident.author_count)
+    why = REASONS[language][shown.reason].upper()
     lines = [
         _RULE,
-        f"[{words[shown.reason]}] {incident.brand} · {kind} · {severity} · {counts} → {shown.receiver}",
+        f"[{why}] {incident.brand} · {kind} · {severity} · {counts} → {shown.receiver}",
     ]
     if shown.sample:
         lines.append(f"  ({words['sample']})")
