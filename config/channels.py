@@ -34,6 +34,13 @@ def _anything(_: str) -> None:
     """A secret that only its provider can judge."""
 
 
+def _one_line(value: str) -> None:
+    if not all(character.isprintable() for character in value):
+        raise refusal(
+            "holds a line break or another character that can't be seen", "keep the secret alone, on one line"
+        )
+
+
 def _bot_token(value: str) -> None:
     if not value.startswith("xox"):
         raise refusal("is not a bot token (xoxb-…)", _SLACK_REMEDY)
@@ -327,6 +334,7 @@ def _secrets(
             if given is None and needed:
                 raise refusal("is missing", f"add `{name}_file: …` with a file that holds it, or `{name}` itself")
             if given is not None:
+                _one_line(given.get_secret_value())
                 check(given.get_secret_value())
         except PydanticCustomError as error:
             context: dict[str, Any] = error.context or {}

@@ -103,6 +103,7 @@ async def test_each_kind_is_reached_and_gets_a_test_in_its_own_form(tmp_path: Pa
         ("email: {server: a, from: a@b.c, to: [b.@c.d]}", "'b.@c.d' can't stand in a mail"),
         ("teams: {url: 'https://acme.webhook.office.com/hunter2'}", "is an Office 365 connector"),
         ("discord: {url: 'hunter2'}", "discord.url: is not an http or https address"),
+        (f'line: {{token: "x\\nhunter2", to: C{"0" * 32}}}', "receivers[0].line.token: holds a line break"),
         ("line: {token: x, to: mika}", "'mika' is not an id of LINE"),
         ("apprise: {url: 'nobodyknows://hunter2'}", "is no URL that apprise can use"),
         ("mail: {}", "receivers[0].mail: unknown key; did you mean `email`?"),
