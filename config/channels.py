@@ -35,6 +35,7 @@ def _anything(_: str) -> None:
 
 
 def _one_line(value: str) -> None:
+    """A secret that goes into a request's header."""
     if not all(character.isprintable() for character in value):
         raise refusal(
             "holds a line break or another character that can't be seen", "keep the secret alone, on one line"
@@ -42,11 +43,13 @@ def _one_line(value: str) -> None:
 
 
 def _bot_token(value: str) -> None:
+    _one_line(value)
     if not value.startswith("xox"):
         raise refusal("is not a bot token (xoxb-…)", _SLACK_REMEDY)
 
 
 def _app_token(value: str) -> None:
+    _one_line(value)
     if not value.startswith("xapp-"):
         raise refusal("is not an app-level token (xapp-…)", _SLACK_REMEDY)
 
@@ -180,7 +183,9 @@ class PagerDutyEntry(ChannelEntry):
 class AlertmanagerEntry(ChannelEntry):
     """A Prometheus Alertmanager, which has routes, silences and receivers of its own."""
 
-    secrets: ClassVar[Mapping[str, Secret]] = {"token": Secret(False), "password": Secret(False)}
+    secrets: ClassVar[Mapping[str, Secret]] = {
+        "token": Secret(False, _one_line), "password": Secret(False),
+    }  # fmt: skip
 
     url: WebAddress = Field(examples=["http://alertmanager:9093"])
     """Its address, with its path prefix if it has one."""
@@ -265,7 +270,7 @@ class TeamsEntry(ChannelEntry):
 class LineEntry(ChannelEntry):
     """A person, group or room in LINE, through the Messaging API (LINE Notify is gone)."""
 
-    secrets: ClassVar[Mapping[str, Secret]] = {"token": Secret(True)}
+    secrets: ClassVar[Mapping[str, Secret]] = {"token": Secret(True, _one_line)}
 
     token: SecretStr | None = None
     """The channel access token."""
@@ -334,7 +339,6 @@ def _secrets(
             if given is None and needed:
                 raise refusal("is missing", f"add `{name}_file: …` with a file that holds it, or `{name}` itself")
             if given is not None:
-                _one_line(given.get_secret_value())
                 check(given.get_secret_value())
         except PydanticCustomError as error:
             context: dict[str, Any] = error.context or {}

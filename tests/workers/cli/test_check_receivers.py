@@ -104,6 +104,8 @@ async def test_each_kind_is_reached_and_gets_a_test_in_its_own_form(tmp_path: Pa
         ("teams: {url: 'https://acme.webhook.office.com/hunter2'}", "is an Office 365 connector"),
         ("discord: {url: 'hunter2'}", "discord.url: is not an http or https address"),
         (f'line: {{token: "x\\nhunter2", to: C{"0" * 32}}}', "receivers[0].line.token: holds a line break"),
+        ('slack: {channel: C0123456789, token: "xoxb-\\nhunter2"}', "receivers[0].slack.token: holds a line break"),
+        ('alertmanager: {url: "http://a", token: "x\\nhunter2"}', "alertmanager.token: holds a line break"),
         ("line: {token: x, to: mika}", "'mika' is not an id of LINE"),
         ("apprise: {url: 'nobodyknows://hunter2'}", "is no URL that apprise can use"),
         ("mail: {}", "receivers[0].mail: unknown key; did you mean `email`?"),
@@ -135,3 +137,16 @@ def test_apprise_logs_no_address_that_it_refuses(tmp_path: Path, caplog: pytest.
         refused = check(scene)
         assert refused.return_value == 2
         assert "hunter2" not in refused.stdout + refused.stderr + caplog.text
+
+
+def test_a_secret_that_only_signs_may_have_several_lines(tmp_path: Path) -> None:
+    from config.routes import load_routes
+    from config.settings import Settings
+
+    (tmp_path / "key").write_text("first line\nsecond line\n")  # as openssl writes a long one
+    path = tmp_path / "routes.yaml"
+    path.write_text("receivers: [{name: a, webhook: {url: 'http://a', secret_file: key}}]\nroute: {receivers: [a]}\n")
+    webhook = load_routes(path, Settings()).receivers["a"].webhook
+    assert webhook is not None
+    assert webhook.secret is not None
+    assert webhook.secret.get_secret_value() == "first line\nsecond line"
