@@ -105,7 +105,7 @@ class Delivery:
             names, later = await outbox.due_receivers(connection, now)
             changing = await messages.due_receivers(connection, now)
         policy = self._files.policy
-        names |= changing & policy.receivers.keys()
+        names |= {name for name in changing & policy.receivers.keys() if self._may_change(policy.receivers[name])}
         self._again |= names & set(self._busy)
         for name in sorted(names - set(self._busy)):
             receiver = policy.receivers.get(name)
@@ -340,6 +340,11 @@ class Delivery:
             known = (receiver, self._open_channel(receiver))
             self._channels[receiver.name] = known
         return known[1]
+
+    def _may_change(self, receiver: Receiver) -> bool:
+        """Whether what was sent to it can be changed in place; of a channel that is not open yet nobody knows."""
+        known = self._channels.get(receiver.name)
+        return known is None or known[0] != receiver or isinstance(known[1], EditableChannel)
 
     def _now(self) -> Millis:
         return to_millis(self._clock.now())

@@ -285,6 +285,21 @@ async def test_alertmanager_is_told_again_before_an_alert_would_resolve_by_itsel
             assert len(there.got) == count  # nothing keeps a resolved one standing
 
 
+async def test_messages_of_what_a_receiver_was_before_ask_for_nothing(store: Store) -> None:
+    """The file made it another kind, which can change nothing: it must not be looked after each second for ever."""
+    async with Slack() as there:
+        rig = Rig(store, policy(slack(there)))
+        async with rig.running():
+            await rig.arrive(arrival(id="90", created=now_ish()))
+            await rig.until(lambda: rig.state("sent"))
+            rig.files.policy = policy(Receiver("desk", "console"))
+            await changed(rig, change.assign, await the_incident(rig), to="mika", reason="")
+            await rig.settle()
+            before = await rig.rows("SELECT leased_until FROM receivers")
+            await rig.settle()
+            assert await rig.rows("SELECT leased_until FROM receivers") == before
+
+
 async def test_discord_edits_its_message(store: Store) -> None:
     async with Discord() as there:
         rig = Rig(store, policy(Receiver("d", "discord", settings=entry(DiscordEntry, url=there.hook)), language="en"))
