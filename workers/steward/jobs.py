@@ -83,8 +83,10 @@ class Jobs:
 
     async def _begin(self, state: JobState) -> float:
         now = self._now()
-        if now < state.next_at:
-            return (state.next_at - now) / 1000
+        wait = state.next_at - now
+        # A longer one was written down before the clock was put right.
+        if 0 < wait <= max(milliseconds(self._settings.jobs_every), _AGAIN_MS):
+            return wait / 1000
         ids, state = await self._collect(state)
         if not ids:
             await self._save(msgspec.structs.replace(state, next_at=now + milliseconds(self._settings.jobs_every)))

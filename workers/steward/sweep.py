@@ -54,7 +54,8 @@ def bands(settings: StewardSettings) -> list[Band]:
 def begun(band: Band, sweep: Sweep, now: Millis) -> Sweep:
     """The sweep that is to go on: the same one, or a new one where its time has come; a done one rests."""
     rest = band.every if sweep.found else min(band.every, _NOTHING)
-    if not sweep.done or now < sweep.started_at + milliseconds(rest):
+    # One that began in the future did so before the clock was put right.
+    if not sweep.done or 0 <= now - sweep.started_at < milliseconds(rest):
         return sweep
     oldest = "" if band.older is None else first_id(now - milliseconds(band.older))
     return Sweep(

@@ -128,6 +128,7 @@ def test_a_sweep_goes_over_the_brands_in_turn_and_rests_until_its_time() -> None
     sweep = moved_on(sweep, brands, (), 2)
     assert sweep.done
     assert begun(first_day, sweep, NOW + HOUR - 1) == sweep
+    assert not begun(first_day, sweep, NOW - 300 * HOUR).done  # the clock was put back
     again = begun(first_day, sweep, NOW + HOUR)
     assert (again.done, again.brand, again.started_at) == (False, "", NOW + HOUR)
     nothing = moved_on(moved_on(begun(later, Sweep(), NOW), [], (), 2), [], (), 2)

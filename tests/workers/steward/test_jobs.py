@@ -2,7 +2,9 @@
 
 from datetime import timedelta
 
-from tests.workers.steward.rig import Rig
+import msgspec
+
+from tests.workers.steward.rig import Rig, ms
 from workers.simulator.faults import Fault
 from workers.steward.checking import Checking
 from workers.steward.worker import Task
@@ -43,6 +45,17 @@ async def test_a_job_tells_what_is_gone_and_costs_nothing(one: Rig) -> None:
         await finished(one, tasks["jobs"])
         assert await one.posts() & set(ids) == {ids[3]}
     assert one.world.meter.used == 0
+
+
+async def test_a_time_from_before_the_clock_was_put_back_is_not_waited_for(light: Rig) -> None:
+    post = light.say("アクメ")
+    await light.hold(post)
+    light.world.remove(post.id)
+    in_a_month = msgspec.json.encode({"next_at": ms(light.clock.now() + timedelta(days=30))}).decode()
+    await light.execute("INSERT INTO steward_state (name, state) VALUES ('jobs', :state)", state=in_a_month)
+    async with light.tasks(removals="compliance") as tasks:
+        await finished(light, tasks["jobs"])
+    assert await light.posts() == set()
 
 
 async def test_a_restart_goes_on_with_the_same_job(one: Rig) -> None:
