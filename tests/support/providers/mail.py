@@ -1,5 +1,6 @@
 """A mail server (aiosmtpd) that looks at what it is given as a strict one would."""
 
+import asyncio
 import email
 import email.policy
 from collections import deque
@@ -25,9 +26,10 @@ class MailServer:
     """Answers to the next mails' data."""
     refused_recipients: dict[str, str] = field(default_factory=dict)
     asks_for_login: bool = False
+    answers_quit: bool = True
 
     async def __aenter__(self) -> Self:
-        import asyncio
+        self._closing = asyncio.Event()
 
         def serve() -> SMTP:
             return SMTP(
@@ -40,6 +42,7 @@ class MailServer:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._closing.set()
         self._server.close()
         assert kind is not None or self.faults == []
 
@@ -66,6 +69,11 @@ class MailServer:
         self.mails.append(mail)
         self.recipients.append(list(envelope.rcpt_tos))
         return "250 OK"
+
+    async def handle_QUIT(self, server: Any, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        if not self.answers_quit:
+            await self._closing.wait()
+        return "221 Bye"
 
     def _judge(self, raw: bytes, mail: EmailMessage) -> None:
         head, _, _ = raw.partition(b"\r\n\r\n")

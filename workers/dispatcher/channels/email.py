@@ -7,6 +7,7 @@ once. What was sent can't be changed: what changes comes as a mail in the thread
 import asyncio
 import hashlib
 import ssl
+from contextlib import suppress
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -25,6 +26,7 @@ from workers.dispatcher.style import Style
 from workers.dispatcher.view import View, read_alert, view
 
 SEND_SECONDS: Final = 10.0  # ours, as a webhook's: the receiver's lease is longer
+QUIT_SECONDS: Final = 1.0  # ours: what it is worth to part politely
 MAX_SUBJECT: Final = 120  # ours, in what a reader sees as characters: phones show 40
 # Ours, in characters, of all posts' texts together: the longest post of X (25,000) fits whole, and twenty of them, with
 # every sign escaped, stay under what a template may fill (`LARGEST_PART`).
@@ -45,8 +47,7 @@ class EmailChannel:
         before = await self._tools.book.main(shown["incident"]["id"])
         mail, ref = compose(self._entry, self._receiver, shown, parts, html, key, before, self._tools.clock.now())
         try:
-            async with asyncio.timeout(SEND_SECONDS):
-                refused = await self._deliver(mail)
+            refused = await self._deliver(mail)
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
             return failure_of(error)
         detail = f"refused for {', '.join(sorted(refused))}" if refused else ""
@@ -65,8 +66,15 @@ class EmailChannel:
             timeout=SEND_SECONDS,
             tls_context=ssl.create_default_context() if entry.security != "none" else None,
         )
-        async with server:
-            refused, _ = await server.send_message(mail)
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                await server.connect()
+                refused, _ = await server.send_message(mail)
+            # What it took is delivered, however it parts: else the mail would go again and again.
+            with suppress(aiosmtplib.SMTPException, OSError, TimeoutError):
+                await server.quit(timeout=QUIT_SECONDS)
+        finally:
+            server.close()
         return dict(refused)
 
 

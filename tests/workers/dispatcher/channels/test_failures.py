@@ -12,7 +12,7 @@ from tests.support.providers.mail import PASSWORD, USER, MailServer
 from tests.support.sink import Answer, Sink
 from tests.workers.dispatcher.channels.alerts import EN, JA, alert, entry, full, post, tools
 from tests.workers.dispatcher.channels.test_limits import opened
-from workers.dispatcher.channels import AskableChannel
+from workers.dispatcher.channels import AskableChannel, email
 from workers.dispatcher.channels.apprise import AppriseChannel
 from workers.dispatcher.channels.discord import DiscordChannel
 from workers.dispatcher.channels.email import EmailChannel
@@ -199,6 +199,17 @@ class TestMail:
             assert wrong.kind == "auth"
             right = await self.channel(server, username=USER, password=PASSWORD).send("0" * 32, BODY, EN, None)
             assert right.kind == "delivered"
+
+    async def test_what_a_server_took_is_delivered_though_it_never_says_goodbye(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It counted as timed out, so that the same mail went once a minute for a day."""
+        monkeypatch.setattr(email, "QUIT_SECONDS", 0.1)
+        monkeypatch.setattr(email, "SEND_SECONDS", 3.0)
+        async with MailServer() as server:
+            server.answers_quit = False
+            assert (await self.channel(server).send("0" * 32, BODY, JA, None)).kind == "delivered"
+            assert len(server.mails) == 1
 
     async def test_nobody_there(self) -> None:
         async with MailServer() as server:
