@@ -20,6 +20,9 @@ EXPECTED_POSTS: Final = 12
 EXPECTED_WEEKS: Final = 3
 CONFIRM_MS: Final = 45_000  # a stage that restarts is back before
 CLEAR_MS: Final = 60_000  # trouble that comes and goes is one trouble
+# What was over and comes back within so long is over only once it has stayed away longer: else it tells twice a minute.
+RELAPSE_MS: Final = 30 * 60_000
+CLEAR_RELAPSED_MS: Final = 15 * 60_000
 _LONGEST_FAULT: Final = 300
 
 
@@ -240,11 +243,16 @@ def _told(standing: Standing) -> list[Trouble]:
 
 
 class Watched(msgspec.Struct, omit_defaults=True):
-    """What an audit remembers of one kind of trouble: since when, when it was last seen, whether we told of it."""
+    """What an audit remembers of one kind of trouble: since when, when it was last seen, whether we told of it.
+
+    `relapsed`: it came back soon after it was over. `over_at`: when we said that it was over; 0 while it is not.
+    """
 
     since: Millis
     seen_at: Millis
     ours: bool = False
+    relapsed: bool = False
+    over_at: Millis = 0
 
 
 class Steps(NamedTuple):
@@ -256,14 +264,14 @@ class Steps(NamedTuple):
 
 
 def follow(watched: Mapping[str, Watched], found: Sequence[Trouble], now: Millis) -> Steps:
-    """Trouble is told once it is certain, and is over once it has stayed away for a minute."""
+    """Trouble is told once it is certain, and is over once it has stayed away for a minute; what comes back soon after
+    that, for a quarter of an hour."""
     kept: dict[str, Watched] = {}
     raise_, clear = [], []
     for trouble in found:
         if trouble.kind in kept:
             continue
-        before = watched.get(trouble.kind)
-        mark = Watched(before.since if before else now, now, before.ours if before else False)
+        mark = _seen(watched.get(trouble.kind), now)
         if not mark.ours and (trouble.at_once or now - mark.since >= CONFIRM_MS):
             raise_.append(trouble)
             mark.ours = True
@@ -271,8 +279,18 @@ def follow(watched: Mapping[str, Watched], found: Sequence[Trouble], now: Millis
     for kind, mark in watched.items():
         if kind in kept:
             continue
-        if now - mark.seen_at < CLEAR_MS:
+        if mark.over_at:
+            if now - mark.over_at < RELAPSE_MS:
+                kept[kind] = mark
+        elif now - mark.seen_at < (CLEAR_RELAPSED_MS if mark.relapsed else CLEAR_MS):
             kept[kind] = mark
         elif mark.ours:
             clear.append(kind)
+            kept[kind] = Watched(mark.since, mark.seen_at, over_at=now)
     return Steps(raise_, clear, kept)
+
+
+def _seen(before: Watched | None, now: Millis) -> Watched:
+    if before is None or before.over_at:
+        return Watched(now, now, relapsed=before is not None and now - before.over_at < RELAPSE_MS)
+    return Watched(before.since, now, before.ours, before.relapsed)
