@@ -120,7 +120,7 @@ def kernel(seen: Seen, targets: Array, weights: Array, candidates: NDArray[np.bo
     columns[:, len(marks) : -1] = seen.cues
     columns[:, -1] = 1.0
     penalty = np.r_[np.full(len(marks), LANDMARK_PENALTY), np.full(len(CATEGORIES), CUE_PENALTY), [BIAS_PENALTY]]
-    matrix = fit(columns, targets, weights, penalty, steps=120)
+    matrix = fit(columns, targets, weights, penalty)
     return Kernel(stored, whitening @ matrix[: len(marks)], matrix[len(marks) : -1], matrix[-1])
 
 
@@ -139,7 +139,7 @@ def fast(seen: Views, targets: Array, weights: Array) -> Array:
     buckets = seen.grams.shape[1]
     used = np.flatnonzero(np.bincount(seen.grams.indices, minlength=buckets))
     penalty = np.r_[np.full(len(used), GRAM_PENALTY), np.full(len(CATEGORIES), CUE_PENALTY), [BIAS_PENALTY]]
-    found = fit(_fast_columns(seen._replace(grams=seen.grams[:, used])), targets, weights, penalty, steps=120)
+    found = fit(_fast_columns(seen._replace(grams=seen.grams[:, used])), targets, weights, penalty)
     matrix = np.zeros((buckets + len(CATEGORIES) + 1, linear.OUTPUTS))
     matrix[used] = found[: len(used)]
     matrix[buckets:] = found[len(used) :]
