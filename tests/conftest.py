@@ -5,11 +5,16 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.environment import NEEDS, required
 from tests.support.kafka import KafkaBroker
 from tests.support.postgres import Database, PostgresServer
 from tests.support.sink import Sink
+
+# How long an example takes says how loaded the machine is: nothing that a test may fail by.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 _passed_needs = pytest.StashKey[set[str]]()
 

@@ -95,7 +95,7 @@ TREES = st.fixed_dictionaries(
         "sentry": VALUES,
     },
 )
-ANY_TIMES = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+ANY_TIMES = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 def told_or_read(load: Callable[[], object]) -> None:
