@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import lru_cache
+from json.encoder import encode_basestring
 from typing import Final
 
 import regex
@@ -28,6 +29,16 @@ def utf8_bytes(text: str) -> int:
     return len(text.encode("utf-8", "surrogatepass"))
 
 
+def json_code_units(text: str) -> int:
+    """UTF-16 code units as it stands in JSON: a quote, a backslash or a line's end is two, a control character six."""
+    return code_units(_in_json(text))
+
+
+def json_utf8_bytes(text: str) -> int:
+    """Bytes in UTF-8 as it stands in JSON."""
+    return utf8_bytes(_in_json(text))
+
+
 def graphemes(text: str) -> int:
     """What a reader sees as characters: a family of emoji is one."""
     return sum(1 for _ in _GRAPHEME.finditer(text))
@@ -48,6 +59,10 @@ def cut(text: str, limit: int, unit: Unit) -> str:
             break
         kept += 1
     return "".join(seen[:kept]) + _tail(len(seen) - kept)
+
+
+def _in_json(text: str) -> str:
+    return encode_basestring(text)[1:-1]  # what `json.dumps` does, which makes an encoder each time
 
 
 @lru_cache(maxsize=_REMEMBERED)

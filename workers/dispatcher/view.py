@@ -7,10 +7,12 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from config import words
-from workers.dispatcher.measure import characters, cut
+from workers.dispatcher.measure import characters, code_units, cut
 from workers.dispatcher.payload import Alert, AnsweredPost, ShownPost
 from workers.dispatcher.style import Style
 
+# Ours, in UTF-16 code units: what stands behind it in the headline, the severity, must have room in a header of Slack.
+MAX_BRAND: Final = 80
 _SHORT_ID: Final = 8  # of an incident's id: enough to tell those of a week apart
 
 # Ours: enough to know what a post answers. It stands beside each of twenty replies, and X's longest has 25,000.
@@ -35,7 +37,7 @@ def view(alert: Alert, style: Style, *, edited: bool = False) -> View:
         "lead": _lead(alert, style.language, edited=edited),
         "receiver": alert.receiver,
         "sample": alert.sample,
-        "brand": alert.brand_name or alert.incident.brand,
+        "brand": cut(alert.brand_name or alert.incident.brand, MAX_BRAND, code_units),
         "short_id": alert.incident.id[:_SHORT_ID],
         "incident": incident,
         "opened": local(alert.incident.opened_at, zone),

@@ -3,7 +3,7 @@
 Sending the same labels again changes the alert and makes no second one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -26,6 +26,9 @@ STANDS_FOR: Final = timedelta(minutes=20)
 # Ours, in bytes: it has no limit itself, and the receivers behind it have the tightest.
 MAX_ANNOTATION: Final = 4096
 MAX_POSTS: Final = 5
+# Ours, in bytes: of a post, tried one after the other until all fit, and of who wrote it or what it answers.
+_POST_TEXTS: Final = (3000, 1000, 400)
+_MAX_ABOVE: Final = 400
 
 
 class AlertmanagerChannel:
@@ -97,10 +100,8 @@ def alert(shown: View, parts: Parts, receiver: str, now: datetime) -> dict[str, 
 
 
 def _annotations(shown: View, parts: Parts) -> Mapping[str, str]:
-    posts = [
-        "\n".join(filter(None, (parts("who", p), parts("answered", p), p["text"], p["url"])))
-        for p in shown["posts"][:MAX_POSTS]
-    ]
+    posts, count = _fitting(shown["posts"], parts)
+    more = {**shown["more"], "posts": shown["more"]["posts"] + len(shown["posts"]) - count}
     answer = shown["answer"] or {}
     found = {
         "summary": parts("headline", shown),
@@ -108,11 +109,26 @@ def _annotations(shown: View, parts: Parts) -> Mapping[str, str]:
         "description": parts("facts", shown),
         "reasons": parts("why", shown),
         "loud": parts("loud", shown),
-        "posts": "\n\n".join(posts),
-        "more": parts("more", shown),
+        "posts": posts,
+        "more": parts("more", {**shown, "more": more}),
         "answer": "\n".join(filter(None, (parts("answer", shown), answer.get("text")))),
         "reply": answer.get("url", ""),
         "acknowledge": (shown["links"] or {}).get("acknowledge", ""),
     }
     links = ("reply", "acknowledge")
     return {k: v if k in links else cut(v, MAX_ANNOTATION, utf8_bytes) for k, v in found.items() if v}
+
+
+def _fitting(posts: Sequence[View], parts: Parts) -> tuple[str, int]:
+    """As many posts as fit, cut as little as need be, and how many those are. A post's link is never cut."""
+    for count in range(min(len(posts), MAX_POSTS), 0, -1):
+        for longest in _POST_TEXTS:
+            text = "\n\n".join(_post(post, parts, longest) for post in posts[:count])
+            if utf8_bytes(text) <= MAX_ANNOTATION:
+                return text, count
+    return "", 0
+
+
+def _post(post: View, parts: Parts, longest: int) -> str:
+    above = (cut(parts(name, post), _MAX_ABOVE, utf8_bytes) for name in ("who", "answered"))
+    return "\n".join(filter(None, (*above, cut(post["text"], longest, utf8_bytes), post["url"])))

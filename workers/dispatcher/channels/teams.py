@@ -11,7 +11,7 @@ from config.channels import TeamsEntry
 from workers.dispatcher.channels.http import call
 from workers.dispatcher.channels.plain import Parts
 from workers.dispatcher.channels.tools import Tools
-from workers.dispatcher.measure import cut, utf8_bytes
+from workers.dispatcher.measure import cut, json_utf8_bytes, utf8_bytes
 from workers.dispatcher.outcome import Result
 from workers.dispatcher.style import Style
 from workers.dispatcher.view import View, read_alert, view
@@ -19,8 +19,10 @@ from workers.dispatcher.view import View, read_alert, view
 # Microsoft says about 28 KB for a message, and users saw 413 from 21 KB on; in bytes of the whole request.
 MAX_BYTES: Final = 20_000
 MAX_POSTS: Final = 10  # ours: a card is read on a phone
-_POST_TEXTS: Final = (6000, 2000, 800, 400)  # ours, in bytes: tried one after the other until all posts fit
-_MAX_TEXT: Final = 2000  # ours, in bytes, of everything else
+# Ours, in bytes as they stand in the request, tried one after the other until it fits: of a post, and of each text
+# beside the posts.
+_POST_TEXTS: Final = (6000, 2000, 800, 400)
+_OTHER_TEXTS: Final = (2000, 500)
 _COLOURS: Final = {
     "none": "Default", "low": "Good", "medium": "Warning", "high": "Attention", "critical": "Attention",
 }  # fmt: skip
@@ -44,14 +46,15 @@ class TeamsChannel:
 
 
 def message(shown: View, parts: Parts) -> Element:
-    """The request, with as many posts as fit, cut as little as need be."""
-    posts = shown["posts"]
+    """The request, with as many posts as fit, cut as little as need be: the weightiest has room before long reasons."""
+    most = min(len(shown["posts"]), MAX_POSTS)
     smallest: Element = {}
-    for count in range(min(len(posts), MAX_POSTS), -1, -1):
-        for longest in _POST_TEXTS:
-            smallest = _wrapped(_card(shown, parts, count, longest))
-            if size(smallest) <= MAX_BYTES:
-                return smallest
+    for other in _OTHER_TEXTS:
+        for count in range(most, min(most, 1) - 1, -1):
+            for longest in _POST_TEXTS:
+                smallest = _wrapped(_card(shown, parts, count, longest, other))
+                if size(smallest) <= MAX_BYTES:
+                    return smallest
     return smallest
 
 
@@ -65,17 +68,17 @@ def _wrapped(card: Element) -> Element:
     return {"type": "message", "attachments": [attachment]}
 
 
-def _card(shown: View, parts: Parts, count: int, longest: int) -> Element:
+def _card(shown: View, parts: Parts, count: int, longest: int, other: int) -> Element:
     colour = _COLOURS[shown["incident"]["severity"]]
     more = {**shown["more"], "posts": shown["more"]["posts"] + len(shown["posts"]) - count}
-    body = [_rich(parts("headline", shown), size="Large", weight="Bolder", color=colour)]
-    body += [_rich(text) for name in ("status", "facts", "loud", "why") if (text := parts(name, shown))]
+    body = [_rich(parts("headline", shown), other, size="Large", weight="Bolder", color=colour)]
+    body += [_rich(text, other) for name in ("status", "facts", "loud", "why") if (text := parts(name, shown))]
     for post in shown["posts"][:count]:
-        body.append(_post(post, parts, longest))
+        body.append(_post(post, parts, longest, other))
     if text := parts("more", {**shown, "more": more}):
-        body.append(_rich(text, isSubtle=True))
+        body.append(_rich(text, other, isSubtle=True))
     if shown["answer"]:
-        items = [_rich(parts("answer", shown), isSubtle=True), _rich(shown["answer"]["text"])]
+        items = [_rich(parts("answer", shown), other, isSubtle=True), _rich(shown["answer"]["text"], other)]
         body.append({"type": "Container", "style": "emphasis", "items": items})
     card: Element = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
@@ -88,10 +91,10 @@ def _card(shown: View, parts: Parts, count: int, longest: int) -> Element:
     return card | ({"actions": actions} if actions else {})
 
 
-def _post(post: View, parts: Parts, longest: int) -> Element:
-    items = [_rich(parts("who", post), weight="Bolder")]
+def _post(post: View, parts: Parts, longest: int, other: int) -> Element:
+    items = [_rich(parts("who", post), other, weight="Bolder")]
     if answered := parts("answered", post):
-        items.append(_rich(answered, isSubtle=True))
+        items.append(_rich(answered, other, isSubtle=True))
     items.append(_rich(post["text"], longest))
     # In text blocks Teams reads Markdown: this one is ours alone.
     items.append({"type": "TextBlock", "text": f"[{parts.labels['view']}]({post['url']})", "wrap": True})
@@ -107,7 +110,7 @@ def _actions(shown: View, parts: Parts) -> list[Element]:
     return [{"type": "Action.OpenUrl", "title": title, "url": url} for title, url in found]
 
 
-def _rich(text: str, longest: int = _MAX_TEXT, **look: Any) -> Element:
+def _rich(text: str, longest: int, **look: Any) -> Element:
     """Text that is read as it is: rich text knows no Markdown."""
-    run = {"type": "TextRun", "text": cut(text, longest, utf8_bytes), **look}
+    run = {"type": "TextRun", "text": cut(text, longest, json_utf8_bytes), **look}
     return {"type": "RichTextBlock", "inlines": [run]}
