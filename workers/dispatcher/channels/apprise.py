@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from config.channels import AppriseEntry
 from workers.dispatcher.channels.plain import Parts, whole_text
-from workers.dispatcher.channels.tools import Tools
+from workers.dispatcher.channels.tools import Tools, needed
 from workers.dispatcher.measure import characters, cut
 from workers.dispatcher.outcome import Result
 from workers.dispatcher.style import Style
@@ -22,9 +22,8 @@ class AppriseChannel:
     """Hands text to apprise, which works in a thread."""
 
     def __init__(self, entry: AppriseEntry, receiver: str, tools: Tools) -> None:
-        assert entry.url is not None  # noqa: S101  refused at reading without
         self._receiver, self._tools = receiver, tools
-        self._service = _service(entry.url.get_secret_value())
+        self._service = _service(needed(entry.url, "apprise.url"))
         self._sending: asyncio.Future[bool] | None = None
 
     async def send(self, key: str, body: bytes, style: Style, trace: str | None) -> Result:  # noqa: ARG002  apprise takes neither

@@ -9,7 +9,7 @@ from typing import Any, Final
 from config.channels import DiscordEntry
 from workers.dispatcher.channels.http import Reply, call
 from workers.dispatcher.channels.plain import COLOURS, Parts, whole_text
-from workers.dispatcher.channels.tools import Ref, Tools
+from workers.dispatcher.channels.tools import Ref, Tools, needed
 from workers.dispatcher.measure import code_units, cut
 from workers.dispatcher.outcome import Made, Result
 from workers.dispatcher.style import Style
@@ -28,9 +28,8 @@ class DiscordChannel:
     """Posts and edits."""
 
     def __init__(self, entry: DiscordEntry, receiver: str, tools: Tools) -> None:
-        assert entry.url is not None  # noqa: S101  refused at reading without
         # A thread of the channel is named after the `?`: `…?thread_id=…`.
-        self._url, _, self._query = entry.url.get_secret_value().partition("?")
+        self._url, _, self._query = needed(entry.url, "discord.url").partition("?")
         self._url = self._url.rstrip("/")
         self._receiver, self._tools = receiver, tools
 

@@ -9,7 +9,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from config.channels import LineEntry
 from workers.dispatcher.channels.http import call
 from workers.dispatcher.channels.plain import Parts, whole_text
-from workers.dispatcher.channels.tools import Tools
+from workers.dispatcher.channels.tools import Tools, needed
 from workers.dispatcher.measure import code_units
 from workers.dispatcher.outcome import Result
 from workers.dispatcher.style import Style
@@ -22,9 +22,8 @@ class LineChannel:
     """Pushes one text a notification."""
 
     def __init__(self, entry: LineEntry, receiver: str, tools: Tools) -> None:
-        assert entry.token is not None  # noqa: S101  refused at reading without
         self._api = f"{entry.url.rstrip('/')}/v2/bot"
-        self._token, self._to = entry.token.get_secret_value(), entry.to
+        self._token, self._to = needed(entry.token, "line.token"), entry.to
         self._receiver, self._tools = receiver, tools
 
     async def send(self, key: str, body: bytes, style: Style, trace: str | None) -> Result:  # noqa: ARG002  LINE traces nothing

@@ -8,7 +8,7 @@ from typing import Any, Final
 from config.channels import PagerDutyEntry
 from workers.dispatcher.channels.http import Reply, call
 from workers.dispatcher.channels.plain import Parts
-from workers.dispatcher.channels.tools import Ref, Tools
+from workers.dispatcher.channels.tools import Ref, Tools, needed
 from workers.dispatcher.measure import characters, cut
 from workers.dispatcher.outcome import Made, Result
 from workers.dispatcher.style import Style
@@ -26,9 +26,8 @@ class PagerDutyChannel:
     """Triggers, acknowledges and resolves."""
 
     def __init__(self, entry: PagerDutyEntry, receiver: str, tools: Tools) -> None:
-        assert entry.routing_key is not None  # noqa: S101  refused at reading without
         self._url = f"{entry.url.rstrip('/')}/v2/enqueue"
-        self._key = entry.routing_key.get_secret_value()
+        self._key = needed(entry.routing_key, "pagerduty.routing_key")
         self._receiver, self._tools = receiver, tools
 
     async def send(self, key: str, body: bytes, style: Style, trace: str | None) -> Result:  # noqa: ARG002  the dedup key is the incident

@@ -9,7 +9,7 @@ from config.channels import SlackEntry
 from workers.dispatcher.channels.http import Reply, call
 from workers.dispatcher.channels.plain import Parts
 from workers.dispatcher.channels.slack_blocks import main_message, removed, reply
-from workers.dispatcher.channels.tools import Ref, Tools
+from workers.dispatcher.channels.tools import Ref, Tools, needed
 from workers.dispatcher.outcome import Class, Made, Result
 from workers.dispatcher.style import Style
 from workers.dispatcher.view import View, read_alert, view
@@ -37,9 +37,8 @@ class SlackChannel:
     """Posts, replies in the thread, and edits."""
 
     def __init__(self, entry: SlackEntry, receiver: str, tools: Tools) -> None:
-        assert entry.token is not None  # noqa: S101  refused at reading without
         self._api, self._channel = entry.url.rstrip("/"), entry.channel
-        self._headers = {"Authorization": f"Bearer {entry.token.get_secret_value()}"}
+        self._headers = {"Authorization": f"Bearer {needed(entry.token, 'slack.token')}"}
         self._buttons = entry.app_token is not None or entry.signing_secret is not None
         self._receiver, self._tools = receiver, tools
 

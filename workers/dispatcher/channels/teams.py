@@ -10,7 +10,7 @@ from typing import Any, Final
 from config.channels import TeamsEntry
 from workers.dispatcher.channels.http import call
 from workers.dispatcher.channels.plain import Parts
-from workers.dispatcher.channels.tools import Tools
+from workers.dispatcher.channels.tools import Tools, needed
 from workers.dispatcher.measure import cut, json_utf8_bytes, utf8_bytes
 from workers.dispatcher.outcome import Result
 from workers.dispatcher.style import Style
@@ -34,8 +34,7 @@ class TeamsChannel:
     """Posts a card a notification."""
 
     def __init__(self, entry: TeamsEntry, receiver: str, tools: Tools) -> None:
-        assert entry.url is not None  # noqa: S101  refused at reading without
-        self._url = entry.url.get_secret_value()
+        self._url = needed(entry.url, "teams.url")
         self._receiver, self._tools = receiver, tools
 
     async def send(self, key: str, body: bytes, style: Style, trace: str | None) -> Result:  # noqa: ARG002  Teams takes neither

@@ -4,8 +4,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import aiohttp
+from pydantic import SecretStr
 
 from config.templates import Templates
+from schemas.errors import ConfigurationError
 from workers.dispatcher.outcome import Result
 from workers.runtime.clock import Clock
 from workers.runtime.errors_report import report
@@ -39,6 +41,13 @@ class Tools(NamedTuple):
     clock: Clock
     templates: Callable[[], Templates]
     book: Book
+
+
+def needed(secret: SecretStr | None, name: str) -> str:
+    """A secret without which there is no channel. The file is refused without it: who fails here has not read it."""
+    if secret is None:
+        raise ConfigurationError(f"{name} is missing")
+    return secret.get_secret_value()
 
 
 async def answer_of(receiver: str, call: Callable[[], Awaitable[Result]]) -> Result:
