@@ -52,6 +52,8 @@ class Timers:
         if others:
             async with self._store.write() as connection:
                 done += await release_over(connection, dialect, policy, now)
+            # By itself: it waits for its drills' incidents, and who waits holds no others out of their order.
+            async with self._store.write() as connection:
                 done += await run_drills(connection, dialect, policy, now)
         if following is not None and following <= now:
             async with self._store.write() as connection:

@@ -204,6 +204,8 @@ async def _absorb(
 
     Their posts came before what the burst's receivers were told up to: they arrive anew, or nobody would be told.
     """
+    # Out of the order of keys, for what is absorbed is known only now: where somebody else (a bundle that is sent, a
+    # person with several) locks more than one of these too, PostgreSQL may give up either, which then begins anew.
     held_already = {incident.id for incident in incidents.values()}
     found = await records.lock_mergeable(connection, dialect, burst.brand, held, skip=held_already)
     merged = []

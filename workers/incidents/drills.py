@@ -115,7 +115,8 @@ async def _open_drills(connection: AsyncConnection) -> Sequence[Row[Any]]:
     found = await connection.execute(
         text(
             "SELECT id, key, status, opened_at FROM incidents WHERE brand = :brand AND status = 'firing' UNION ALL "
-            "SELECT id, key, status, opened_at FROM incidents WHERE brand = :brand AND status = 'acknowledged'"
+            "SELECT id, key, status, opened_at FROM incidents WHERE brand = :brand AND status = 'acknowledged' "
+            "ORDER BY key, id"  # each is locked in its turn
         ),
         {"brand": BRAND},
     )

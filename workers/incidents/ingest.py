@@ -1,7 +1,7 @@
 """A batch of marks into the store: one transaction that moves the offsets, stores posts, counts, decides, schedules."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -113,16 +113,33 @@ async def ingest(
     """
     await swap_offsets(connection, around.dialect, topic, swaps)
     stored, opened, dues = 0, list[tuple[Incident, str | None]](), list[Millis]()
+    first = await _lock_brands(connection, around.dialect, arrivals, removals)
     returned = await _returned(connection, around.dialect, arrivals)
     staying = [a for a in arrivals if (a.mention.brand, a.mention.id) not in returned] if returned else arrivals
     for part in _one_revision_each(staying):
-        new, decided = await _store(connection, around, part)
+        new, decided = await _store(connection, around, part, first)
         stored += new
         opened += [(i, d.trace) for i, d in decided if any(event.event == "opened" for event in d.events)]
         dues += [notify.due_at for _, decision in decided for notify in decision.notify]
     if removals:
         dues += await remove(connection, around.dialect, removals, around.now)
     return Outcome(stored, sorted(returned), opened, min(dues, default=None))
+
+
+async def _lock_brands(
+    connection: AsyncConnection, dialect: str, arrivals: Sequence[Arrival], removals: Sequence[tuple[str, str]]
+) -> dict[str, int]:
+    """Lock all brands of the batch, in order; returns the first arrival number of each that posts arrive at.
+
+    Before it is asked what was removed: a removal that is under way then ends first, and its post is not let in again.
+    (A brand without a row has nothing to lock: its first batch can let one in, until the post's null comes.)
+    """
+    if removals:
+        both = {*(a.mention.brand for a in arrivals), *(brand for brand, _ in removals)}
+        await posts.hold_brands(connection, dialect, both)
+    if not arrivals:
+        return {}
+    return await posts.lock_brands(connection, dialect, Counter(a.mention.brand for a in arrivals))
 
 
 async def _returned(connection: AsyncConnection, dialect: str, arrivals: Sequence[Arrival]) -> set[tuple[str, str]]:
@@ -149,10 +166,10 @@ def _one_revision_each(arrivals: Sequence[Arrival]) -> Iterator[list[Arrival]]:
 
 
 async def _store(
-    connection: AsyncConnection, around: Context, arrivals: Sequence[Arrival]
+    connection: AsyncConnection, around: Context, arrivals: Sequence[Arrival], first: dict[str, int]
 ) -> tuple[int, list[tuple[Incident, Decision]]]:
+    """Store posts of locked brands. `first`: the next arrival number of each, which goes on by those used."""
     dialect = around.dialect
-    first = await posts.lock_brands(connection, dialect, Counter(a.mention.brand for a in arrivals))
     placed = [_place(arrival, around.policy, first) for arrival in arrivals]
     older = await posts.stored(connection, dialect, {(p.post.brand, p.post.id) for p in placed if p.post.revision > 0})
     fresh = [p for p in placed if (p.post.brand, p.post.id) not in older]
@@ -161,7 +178,7 @@ async def _store(
         for p in placed
         if (old := older.get((p.post.brand, p.post.id))) is not None and old.revision < p.post.revision
     ]
-    batch = await _incidents(connection, around, placed)
+    batch = await _incidents(connection, around, placed, {old.incident for _, old in revisions if old.incident})
     for p in fresh:
         if p.desk is not None:
             p.post.incident = _joined(batch, p, around).id
@@ -248,14 +265,16 @@ def _place(arrival: Arrival, policy: Policy, first: dict[str, int]) -> _Placed:
     return _Placed(post, body, where.desk, spread_only, mention.quote_of is not None)
 
 
-async def _incidents(connection: AsyncConnection, around: Context, placed: Sequence[_Placed]) -> _Batch:
-    """Lock what the posts may join, in the order of keys: their roots' incidents and their brands' bursts."""
+async def _incidents(
+    connection: AsyncConnection, around: Context, placed: Sequence[_Placed], before: Collection[str]
+) -> _Batch:
+    """Lock what the posts may join, in the order of keys: their roots' incidents, their brands' bursts, and `before`,
+    the incidents of what is revised."""
     keys = {p.key for p in placed if p.desk is not None}
     keys |= {burst_key(p.post.brand) for p in placed if p.desk == "care" or p.post.revision > 0}
     keys |= {care_key(p.post.brand, p.post.root) for p in placed if p.spread_only}  # what has spread may be graver now
-    found = await records.lock_latest(connection, around.dialect, keys, around.policy)
-    by_id = {incident.id: incident for incident in found.values()}
-    return _Batch(found, by_id, defaultdict(list), defaultdict(list), set())
+    latest, by_id = await records.lock_both(connection, around.dialect, keys, before, around.policy)
+    return _Batch(latest, by_id, defaultdict(list), defaultdict(list), set())
 
 
 def _joined(batch: _Batch, placed: _Placed, around: Context) -> Incident:
@@ -293,8 +312,6 @@ async def _revise(
     """Replace revised posts; one moves only from none or voice to care."""
     if not revisions:
         return
-    before = {old.incident for _, old in revisions if old.incident} - set(batch.by_id)
-    batch.by_id.update(await records.lock(connection, around.dialect, before, around.policy))
     for p, old in revisions:
         was = batch.by_id.get(old.incident) if old.incident else None
         p.post.created_at = old.created_at  # counted under its minute already

@@ -62,7 +62,8 @@ async def hold_brands(connection: AsyncConnection, dialect: str, brands: Collect
     await connection.execute(
         text(
             f"SELECT brand FROM brands WHERE brand IN (SELECT r.id FROM {_IDS.source(dialect)}) "
-            "ORDER BY brand FOR UPDATE"
+            # As Python sorts for `lock_brands`, whatever language the database sorts by.
+            'ORDER BY brand COLLATE "C" FOR UPDATE'
         ),
         _IDS.bind(dialect, [(brand,) for brand in sorted(brands)]),
     )

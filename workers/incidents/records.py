@@ -70,6 +70,26 @@ async def lock(
     return {incident.id: incident for incident in await _select(connection, dialect, "id", "", ids, policy)}
 
 
+async def lock_both(
+    connection: AsyncConnection, dialect: str, keys: Collection[str], ids: Collection[str], policy: Policy | None = None
+) -> tuple[dict[str, Incident], dict[str, Incident]]:
+    """The latest incident of each key, by key; these with the others of `ids`, by id. All are locked in the order of
+    keys. Lock their brands first: then a key's latest stays so between the two statements."""
+    if not ids:
+        latest = await lock_latest(connection, dialect, keys, policy)
+        return latest, {incident.id: incident for incident in latest.values()}
+    found = await connection.execute(
+        text(
+            "SELECT incidents.key, incidents.id FROM incidents WHERE incidents.latest AND incidents.key IN "
+            f"(SELECT r.id FROM {_IDS.source(dialect)})"
+        ),
+        _IDS.bind(dialect, [(key,) for key in sorted(keys)]),
+    )
+    newest = {row.key: row.id for row in found}
+    by_id = await lock(connection, dialect, {*newest.values(), *ids}, policy)
+    return {key: by_id[one] for key, one in newest.items() if one in by_id}, by_id
+
+
 async def lock_mergeable(
     connection: AsyncConnection, dialect: str, brand: str, spans: Sequence[Span], skip: Collection[str]
 ) -> list[Incident]:

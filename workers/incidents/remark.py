@@ -73,11 +73,9 @@ async def remark(
     row = found.row
     wanted = place(found.mention, change.kind, row.influence, policy)
     burst = burst_key(row.brand)
-    latest = await records.lock_latest(connection, dialect, {care_key(row.brand, row.root), burst}, policy)
-    ids = {one for one in (row.incident, change.back_to) if one} - {incident.id for incident in latest.values()}
-    by_id = {incident.id: incident for incident in latest.values()} | await records.lock(
-        connection, dialect, ids, policy
-    )
+    ids = {one for one in (row.incident, change.back_to) if one}
+    keys = {care_key(row.brand, row.root), burst}
+    latest, by_id = await records.lock_both(connection, dialect, keys, ids, policy)
     was = by_id.get(row.incident) if row.incident else None
     joined = _joins(found, change, wanted.desk, was, latest, by_id, policy, now)
     post = _post(found, change, arrival, joined)
