@@ -17,6 +17,10 @@ class UnavailableError(HikeshiError):
     """A dependency is away or slow: wait and try again. Never a reason to skip anything."""
 
 
+class ContestedError(UnavailableError):
+    """Others wanted the same rows in another order, and it was we who were given up: nothing was done, begin anew."""
+
+
 class RejectedError(HikeshiError):
     """This one message or record can't be processed, ever: put it aside as a dead letter and go on."""
 

@@ -214,9 +214,11 @@ def _changed(
     settings, files = load(options, stage="dispatcher")
 
     async def in_store() -> list[Incident]:
-        async with open_house(settings) as house, house.store.write() as connection:
-            now = to_millis(house.clock.now())
-            return await work(connection, house.store.dialect, files.policy, ids, now=now, **words)
+        async with open_house(settings) as house:
+            store, now = house.store, to_millis(house.clock.now())
+            return await store.change(
+                lambda connection: work(connection, store.dialect, files.policy, ids, now=now, **words)
+            )
 
     return run_async(in_store())
 

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import click
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from config.files import Files
 from config.settings import Settings
@@ -67,11 +68,14 @@ async def _mark(
 ) -> teaching.Lesson:
     async with open_house(settings) as house:
         about = brand or await _only_brand(house.store, post_id)
-        async with house.store.write() as connection:
+
+        async def in_store(connection: AsyncConnection) -> teaching.Lesson:
             return await teaching.teach(
                 connection, house.store.dialect, files.policy, about, post_id, kind,
                 by=by, now=house.clock.now(), severity=severity,
             )  # fmt: skip
+
+        return await house.store.change(in_store)
 
 
 async def _only_brand(store: Store, post_id: str) -> str:
@@ -144,8 +148,12 @@ def undo(options: Options, ids: tuple[str, ...], by: str) -> None:
 
 
 async def _undo(settings: Settings, files: Files, ids: tuple[str, ...], by: str) -> list[teaching.Lesson]:
-    async with open_house(settings) as house, house.store.write() as connection:
-        return [
-            await teaching.undo(connection, house.store.dialect, files.policy, one, by=by, now=house.clock.now())
-            for one in dict.fromkeys(ids)
-        ]
+    async with open_house(settings) as house:
+
+        async def in_store(connection: AsyncConnection) -> list[teaching.Lesson]:
+            return [
+                await teaching.undo(connection, house.store.dialect, files.policy, one, by=by, now=house.clock.now())
+                for one in dict.fromkeys(ids)
+            ]
+
+        return await house.store.change(in_store)

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from config.settings import Settings
 from schemas.mention import rfc3339
@@ -52,11 +53,15 @@ def add(options: Options, span: float, reason: str, by: str, as_json: bool, **co
         )
 
     async def in_store() -> Silence:
-        async with open_house(settings) as house, house.store.write() as connection:
-            return await silences.add(
-                connection, house.store.dialect, files.policy, Covers(**covers), by=by, reason=reason,
-                now=to_millis(house.clock.now()), duration=timedelta(seconds=span),
-            )  # fmt: skip
+        async with open_house(settings) as house:
+
+            async def begun(connection: AsyncConnection) -> Silence:
+                return await silences.add(
+                    connection, house.store.dialect, files.policy, Covers(**covers), by=by, reason=reason,
+                    now=to_millis(house.clock.now()), duration=timedelta(seconds=span),
+                )  # fmt: skip
+
+            return await house.store.change(begun)
 
     row = _row(run_async(in_store()))
     if as_json:
@@ -101,10 +106,12 @@ def expire(options: Options, ids: tuple[str, ...], by: str, reason: str) -> None
     settings, files = load(options, stage="dispatcher")
 
     async def in_store() -> int:
-        async with open_house(settings) as house, house.store.write() as connection:
-            now = to_millis(house.clock.now())
-            ended = await silences.expire(
-                connection, house.store.dialect, files.policy, ids, by=by, reason=reason, now=now
+        async with open_house(settings) as house:
+            store, now = house.store, to_millis(house.clock.now())
+            ended = await store.change(
+                lambda connection: silences.expire(
+                    connection, store.dialect, files.policy, ids, by=by, reason=reason, now=now
+                )
             )
             return len(ended)
 

@@ -69,8 +69,7 @@ def read_act(form: Mapping[str, str], by: str) -> Act | str:
 
 async def perform(store: Store, policy: Policy, incident: IncidentPage, act: Act, now: datetime) -> None:
     """Do it, all or nothing. Raises ChangeRefusedError where the incident is not in a state for it."""
-    async with store.write() as connection:
-        await _perform(connection, store.dialect, policy, incident, act, now)
+    await store.change(lambda connection: _perform(connection, store.dialect, policy, incident, act, now))
 
 
 async def _perform(

@@ -1,6 +1,7 @@
 """A post goes from everywhere: topics, store, dead letters, notifications. By hand and by what X says, the same way."""
 
 from collections.abc import Collection, Sequence
+from functools import partial
 from typing import Final, NamedTuple
 
 import msgspec
@@ -60,8 +61,7 @@ async def purge(
         some = keys[start : start + _AT_ONCE]
         # First the log, then the store: a crash between the two leaves nulls that the dispatcher carries on.
         await _forget_in_topics(log, some)
-        async with store.write() as connection:
-            await remove(connection, store.dialect, some, now)
+        await store.change(partial(remove, dialect=store.dialect, keys=some, now=now))
     await store.erase_traces()
     for letter in letters:
         await drop_letter(log, letter)

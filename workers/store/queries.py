@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.mark import INFLUENCES, SEVERITIES
 from schemas.mention import rfc3339
@@ -117,7 +118,7 @@ async def drop_notifications(store: Store, ids: Collection[str], now: datetime) 
 
 
 async def _settle(store: Store, ids: Collection[str], change: str, now: datetime) -> int:
-    async with store.write() as connection:
+    async def in_store(connection: AsyncConnection) -> int:
         done = await connection.execute(
             text(
                 f"UPDATE outbox SET {change} WHERE state = 'failed' "
@@ -126,6 +127,8 @@ async def _settle(store: Store, ids: Collection[str], change: str, now: datetime
             {**_IDS.bind(store.dialect, [(i,) for i in sorted(set(ids))]), "now": round(now.timestamp() * 1000)},
         )
         return done.rowcount
+
+    return await store.change(in_store)
 
 
 def _post(row: Row[Any]) -> dict[str, Any]:

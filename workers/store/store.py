@@ -1,11 +1,12 @@
 """The store: one object over SQLite and PostgreSQL with transactions, and its libraries' errors turned into ours."""
 
 import asyncio
+import random
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
@@ -13,13 +14,30 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from schemas.errors import ConfigurationError, HikeshiError, RejectedError, StopError, UnavailableError
+from schemas.errors import (
+    ConfigurationError,
+    ContestedError,
+    HikeshiError,
+    RejectedError,
+    StopError,
+    UnavailableError,
+)
+from workers.runtime.clock import Clock, SystemClock
+from workers.runtime.retry import backoff_seconds
+
+_T = TypeVar("_T")
 
 CONNECT_SECONDS: Final = 5.0
 # A statement of ours takes milliseconds; one that takes longer than this waits for a lock or a dead server.
 STATEMENT_SECONDS: Final = 30.0
 SQLITE_BUSY_SECONDS: Final = 10.0  # another process (the command line) holds the write lock for so long at most
 
+# Ours: who met others in a circle once seldom does so again, and a person waits. PostgreSQL takes a second to see each.
+CHANGE_ATTEMPTS: Final = 5
+_CHANGE_BASE_SECONDS: Final = 0.02
+_CHANGE_CAP_SECONDS: Final = 0.5
+
+_CONTESTED: Final = ("40001", "40P01")  # SQLSTATEs: serialization failure, deadlock; all of it was rolled back
 # SQLSTATE classes: connection, shutdown, resources, retry; a plan older than a migration; a standby that takes over.
 _CONNECTION_LOST: Final = ("08", "57P", "53", "40", "0A000", "25006")
 # A value that the database can't hold, a statement too large, the same row twice: something in the data is at fault.
@@ -36,6 +54,7 @@ class Store:
 
     def __init__(self, engine: AsyncEngine, reading: AsyncEngine) -> None:
         self._engine, self._reading = engine, reading
+        self._clock: Clock = SystemClock()
         self.dialect = engine.dialect.name
         # SQLite has one writer at a time: waiting here is fair and wakes at once, its own busy handler polls.
         self._one_writer = asyncio.Lock() if self.dialect == "sqlite" else None
@@ -49,6 +68,23 @@ class Store:
         else:
             async with self._one_writer, _translated(), self._engine.begin() as connection:
                 yield connection
+
+    async def change(self, work: Callable[[AsyncConnection], Awaitable[_T]]) -> _T:
+        """What a person does, in one `write()`. Where others wanted the same rows in a circle the person is not told of
+        it: `work` is called anew in a new transaction, a few times. So it must change nothing but the store."""
+        attempt = 0
+        while True:
+            try:
+                async with self.write() as connection:
+                    return await work(connection)
+            except ContestedError:
+                attempt += 1
+                if attempt == CHANGE_ATTEMPTS:
+                    raise
+            jitter = random.random()  # noqa: S311  spreads retries, guards nothing
+            await self._clock.sleep(
+                backoff_seconds(attempt - 1, base=_CHANGE_BASE_SECONDS, cap=_CHANGE_CAP_SECONDS, jitter=jitter)
+            )
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -144,6 +180,8 @@ def _translate(error: DBAPIError) -> HikeshiError | DBAPIError:
         return StopError(f"the store's disk is full or broken ({text}); free space, then start again: nothing is lost")
     if isinstance(cause, sqlite3.DatabaseError) and ("malformed" in text or "not a database" in text):
         return ConfigurationError(f"store.db: it is damaged ({text}); put back a copy, or move it away to begin anew")
+    if state in _CONTESTED:
+        return ContestedError(f"the store is busy: {text}")
     if state.startswith(_CONNECTION_LOST) or error.connection_invalidated or isinstance(error, InterfaceError):
         return UnavailableError(f"the store is away: {text}")
     if state.startswith(_REFUSED) or isinstance(cause, sqlite3.DataError | OverflowError):
