@@ -54,8 +54,9 @@ def command(options: Options, send: str | None) -> int:
     """Validate every file and reach every service: log, store, receivers, X. Changes nothing, sends nothing.
 
     With a token of X it shows the rules that `brands.yaml` comes to, has X try them (a dry run), and says what they
-    would cost by the last week's posts and which keyword is too broad; X bills one post for each rule that it counts.
-    A keyword that is an ordinary word, or found in some, is told without X.
+    would cost by the last week's posts and which keyword is too broad. X bills one post for each rule that it counts:
+    that goes on the bill of `hikeshi usage`, and is not done beyond your limits. A keyword that is an ordinary word, or
+    found in some, is told without X.
 
     All faults are told at once, each as `file:line: field: fault; remedy`. Exit status 2 when something in the files
     or settings is wrong, 3 when X refuses the token or the rules, 1 when a service can't be reached, 0 when all is

@@ -15,7 +15,7 @@ from workers.x.api import open_api
 from workers.x.budget import Limit, Spent, budget_of, month_of, utc_day
 from workers.x.failure import CallFailed
 from workers.x.keeper import credential_name
-from workers.x.ledger import read_days
+from workers.x.ledger import COUNTS, read_days
 from workers.x.usage import XUsage, compare, read_usage
 
 _FRESH_MS: Final = 60_000  # ours: what a worker said of itself longer ago is no news
@@ -47,7 +47,7 @@ async def _show(settings: Settings, as_json: bool) -> None:
         async with house.store.read() as connection:
             by_reader = await read_days(connection, credential_name(x.bearer_token.get_secret_value()))
         paused = _paused(await read_reports(house.store), round(now.timestamp() * 1000))
-    days = _together(by_reader)
+    days, posts = _together(by_reader), as_x_counts(by_reader)
     today = utc_day(now)
     told = await _told_by_x(settings)
     budget = budget_of(x)
@@ -61,7 +61,7 @@ async def _show(settings: Settings, as_json: bool) -> None:
         sums = {name: {**of._asdict(), "usd": round(budget.usd(of), 4)} for name, of in
                 (("today", spent_today), ("month", month))}  # fmt: skip
         print_json({"summary": {**sums, "limits": [_limit(each) for each in limits], "paused": paused,
-                                "x": _x_row(told, days, today)}})  # fmt: skip
+                                "x": _x_row(told, posts, today)}})  # fmt: skip
         return
     click.echo(f"today: {spent_today.posts} posts, {spent_today.authors} authors, ${budget.usd(spent_today):.2f}")
     click.echo(f"this month: {month.posts} posts, {month.authors} authors, ${budget.usd(month):.2f}")
@@ -71,7 +71,12 @@ async def _show(settings: Settings, as_json: bool) -> None:
         click.echo("no limit of yours is set: HIKESHI_X__DAILY_POSTS, HIKESHI_X__MONTHLY_USD and others would be one")
     for brand, reason in paused.items():
         click.echo(f"PAUSED: {brand}: {reason}")
-    click.echo(_x_line(told, days, today))
+    click.echo(_x_line(told, posts, today))
+
+
+def as_x_counts(by_reader: Mapping[str, Mapping[str, Spent]]) -> dict[str, Spent]:
+    """What X's own count of posts is compared with: without the requests that only cost as much as a post."""
+    return _together({reader: days for reader, days in by_reader.items() if reader != COUNTS})
 
 
 def _together(by_reader: Mapping[str, Mapping[str, Spent]]) -> dict[str, Spent]:

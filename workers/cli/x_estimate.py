@@ -5,12 +5,14 @@ from typing import Final, NamedTuple
 
 from config.brands import Brand
 from config.x_settings import XSettings
+from workers.cli.x_bill import Asked
 from workers.stream.x.rules import query_of, tagged_brand
 from workers.x.api import Rule, XApi
 from workers.x.budget import budget_of
 from workers.x.failure import CallFailed
 
 # All ours. X bills each question as one post.
+_NO_MONEY: Final = "no estimate: it would go beyond your limits on what X costs"
 _COUNTED_RULES: Final = 100
 _COUNTED_KEYWORDS: Final = 20
 _BROAD: Final = 1_000  # posts a day of one rule, from which on it is looked which keyword they come from
@@ -50,11 +52,13 @@ def lasts(total: Price, settings: XSettings) -> list[str]:
     ]
 
 
-async def estimate(api: XApi, rules: Sequence[Rule], brands: Sequence[Brand], settings: XSettings) -> list[str]:
+async def estimate(
+    api: XApi, rules: Sequence[Rule], brands: Sequence[Brand], settings: XSettings, asked: Asked
+) -> list[str]:
     """Each rule with its price, the sum, and the keywords that are too broad. Raises CallFailed on nothing."""
     lines, total, broad = [], 0.0, []
     for place, rule in enumerate(rules):
-        a_day = await _count(api, rule.value) if place < _COUNTED_RULES else None
+        a_day = await _count(api, rule.value, asked) if place < _COUNTED_RULES else None
         if isinstance(a_day, float):
             total += a_day
             if a_day >= _BROAD:
@@ -66,23 +70,23 @@ async def estimate(api: XApi, rules: Sequence[Rule], brands: Sequence[Brand], se
     cost = f"${month.usd:,.2f} a month, up to ${month.usd_with_authors:,.2f} with authors"
     lines.append(f"x estimate, by the last seven days: {sum_of_all}; {cost}")
     lines += [f"warning: {line}" for line in lasts(sum_of_all, settings)]
-    return lines + await _too_broad(api, broad, brands, settings)
+    return lines + await _too_broad(api, broad, brands, settings, asked)
 
 
 async def _too_broad(
-    api: XApi, broad: Sequence[tuple[Rule, float]], brands: Sequence[Brand], settings: XSettings
+    api: XApi, broad: Sequence[tuple[Rule, float]], brands: Sequence[Brand], settings: XSettings, asked: Asked
 ) -> list[str]:
     """Each keyword that alone brings half of a broad rule's posts or more."""
     lines: list[str] = []
-    asked = 0
+    counted = 0
     for rule, of_rule in broad:
         brand = next((brand for brand in brands if brand.id == tagged_brand(rule.tag)), None)
         for keyword in brand.keywords if brand else ():
             query = query_of(keyword)
-            if asked >= _COUNTED_KEYWORDS or keyword.text not in rule.value:
+            if counted >= _COUNTED_KEYWORDS or keyword.text not in rule.value:
                 continue
-            asked += 1
-            a_day = await _count(api, query)
+            counted += 1
+            a_day = await _count(api, query, asked)
             if isinstance(a_day, float) and a_day >= max(_BROAD, of_rule / 2):
                 lines.append(
                     f"warning: keyword {keyword.text} of brand {rule.tag.removeprefix('hikeshi/')} is broad: "
@@ -91,9 +95,13 @@ async def _too_broad(
     return lines
 
 
-async def _count(api: XApi, query: str) -> float | str:
+async def _count(api: XApi, query: str, asked: Asked) -> float | str:
     """Posts a day, or why it is not known."""
+    if not asked.allows(1):
+        return _NO_MONEY
     try:
-        return await api.posts_a_day(query)
+        a_day = await api.posts_a_day(query)
+        asked.counts += 1  # only what was answered: a refusal costs nothing
+        return a_day
     except CallFailed as error:
         return f"no estimate: {error.failure.detail}"

@@ -14,6 +14,9 @@ from workers.x.budget import Spent
 from workers.x.ids import Ids, packed, unpacked
 from workers.x.meter import KINDS, Billed, Unsaved
 
+# The reader whose "posts" are requests for a count, which X prices as posts. Whether its own count of posts holds them
+# is unknown, so they are left out where the two are compared.
+COUNTS: Final = "counts"
 # Ours: ids in a row of the store, 4 KB. The last row of a day is written anew each second while posts come.
 _SEGMENT: Final = 512
 _DAYS_KEPT: Final = 400  # ours: a year of bills and a month

@@ -53,6 +53,13 @@ class Meter:
             self._touched.add(self._day)
         return new
 
+    def add_requests(self, requests: int, now: datetime) -> None:
+        """Count requests that X bills as a post each, every one anew: no id says that two are the same."""
+        self._turn(now)
+        if requests:
+            self._days[self._day] = self._days[self._day].plus(Spent(requests))
+            self._touched.add(self._day)
+
     def elsewhere(self, ids: Mapping[Billed, Iterable[NDArray[Any]]], others: Mapping[str, Spent], day: str) -> None:
         """What the credential's other readers read on that day: we don't pay for it again."""
         self._turn_to(max(day, self._day))

@@ -19,6 +19,7 @@ class Purse:
         self._ledger = Ledger(credential, reader)
         self._meter: Meter | None = None
         self._owed: tuple[list[str], list[str]] = ([], [])  # read, and not yet on the bill
+        self._owed_requests = 0
 
     async def left(self) -> int | None:
         """Posts that the budget still allows to all readers together; None: there is no limit."""
@@ -33,8 +34,12 @@ class Purse:
             return 0
         return meter.left(now)
 
-    async def bill(self, posts: Iterable[str], authors: Iterable[str]) -> Meter:
-        """Count what was read; where it raises, with the next call. What the stream read today is free."""
+    async def bill(self, posts: Iterable[str], authors: Iterable[str], *, requests: int = 0) -> Meter:
+        """Count what was read; where it raises, with the next call. What the stream read today is free.
+
+        `requests`: those that X bills as a post each.
+        """
+        self._owed_requests += requests
         self._owed[0].extend(posts)
         self._owed[1].extend(authors)
         return await whole(self._bill())
@@ -43,6 +48,7 @@ class Purse:
         now = self._clock.now()
         today = utc_day(now)
         posts, authors = (list(ids) for ids in self._owed)
+        requests = self._owed_requests
         meter, self._meter = self._meter, None  # until it is committed: what a failure leaves is read anew
         async with self._store.write() as connection:
             if meter is None:
@@ -53,9 +59,11 @@ class Purse:
                 news = await self._ledger.elsewhere(connection, today)
                 meter.elsewhere(news.ids, news.others, today)
             meter.add(posts, authors, now)
+            meter.add_requests(requests, now)
             ends = await self._ledger.write(connection, meter.take_unsaved())
         self._ledger.written(ends)
         self._meter = meter
         for owed, counted in zip(self._owed, (posts, authors), strict=True):
             del owed[: len(counted)]
+        self._owed_requests -= requests
         return meter
