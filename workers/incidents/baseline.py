@@ -21,14 +21,49 @@ _FIRE_HOURS: Final = 24  # ours: a fire that burns for longer is how things are 
 _BURSTS: Final = 50  # ours: more in twelve weeks, and what they leave to learn from is no less usual
 
 _KEYS = Rows.of(brand="text")
+_BURST_KEYS = Rows.of(brand="text", key="text")
 _decode: Final = msgspec.json.Decoder(Learned).decode
+
+
+class Bursts:
+    """When it burned for each of these brands; read at the first use, and for all of them.
+
+    No index finds an incident of the past by its key: one look through all of them is enough for every brand.
+    """
+
+    def __init__(self, dialect: str, brands: Collection[str]) -> None:
+        self._dialect, self._brands = dialect, brands
+        self._spans: dict[str, list[Span]] | None = None
+
+    async def of(self, connection: AsyncConnection, brand: str) -> list[Span]:
+        """The spans of the brand's latest bursts."""
+        if self._spans is None:
+            self._spans = await self._read(connection)
+        return self._spans.get(brand, [])
+
+    async def _read(self, connection: AsyncConnection) -> dict[str, list[Span]]:
+        found = await connection.execute(
+            text(
+                "SELECT brand, spans FROM (SELECT r.brand, spans, ROW_NUMBER() OVER (PARTITION BY incidents.key "
+                f"ORDER BY opened_at DESC) AS place FROM incidents JOIN {_BURST_KEYS.source(self._dialect)} "
+                "ON incidents.key = r.key) AS latest WHERE place <= :most"
+            ),
+            {
+                **_BURST_KEYS.bind(self._dialect, [(brand, burst_key(brand)) for brand in sorted(self._brands)]),
+                "most": _BURSTS,
+            },
+        )
+        spans: dict[str, list[Span]] = {}
+        for row in found:
+            spans.setdefault(row.brand, []).extend(msgspec.json.decode(row.spans, type=list[tuple[int, int]]))
+        return spans
 
 
 class Baseline:
     """What is learned of one brand, going on day by day."""
 
-    def __init__(self, brand: str, zone: str, stored: str | None) -> None:
-        self.brand, self.zone = brand, zone
+    def __init__(self, brand: str, zone: str, stored: str | None, bursts: Bursts) -> None:
+        self.brand, self.zone, self._bursts = brand, zone, bursts
         self.learned = _decode(stored) if stored is not None else None
         self.changed = False
         self._usual = _usual(stored, zone) if stored is not None else None
@@ -64,7 +99,7 @@ class Baseline:
             return Days(self, days, [], set())
         self.learned.until = max(self.learned.until, last - _LONGEST_HOURS)
         hours = await _hours(connection, self.brand, self.learned.until, last)
-        skip = fire_hours([*await _burst_spans(connection, self.brand), *spans])
+        skip = fire_hours([*await self._bursts.of(connection, self.brand), *spans])
         return Days(self, days, hours, skip)
 
 
@@ -91,7 +126,8 @@ async def load(connection: AsyncConnection, dialect: str, zones: Mapping[str, st
         _KEYS.bind(dialect, [(brand,) for brand in sorted(zones)]),
     )  # fmt: skip
     known = {row.brand: row.learned for row in found if row.timezone == zones[row.brand]}
-    return {brand: Baseline(brand, zone, known.get(brand)) for brand, zone in zones.items()}
+    bursts = Bursts(dialect, zones)
+    return {brand: Baseline(brand, zone, known.get(brand), bursts) for brand, zone in zones.items()}
 
 
 async def save(connection: AsyncConnection, baselines: Collection[Baseline]) -> None:
@@ -121,11 +157,14 @@ async def refresh(connection: AsyncConnection, dialect: str, zones: Mapping[str,
     which none comes. Returns how many went on.
     """
     lock = "SELECT arrival FROM brands WHERE brand = :brand" + (" FOR UPDATE" if dialect == "postgresql" else "")
+    # Whoever stores posts of a brand holds its lock; one without a row nobody has spoken of yet.
+    spoken_of = {
+        brand: zone
+        for brand, zone in sorted(zones.items())
+        if (await connection.execute(text(lock), {"brand": brand})).first() is not None
+    }
     done = 0
-    for brand, zone in sorted(zones.items()):
-        if (await connection.execute(text(lock), {"brand": brand})).first() is None:
-            continue  # nobody has spoken of it yet; whoever stores posts of it holds this lock
-        baseline = (await load(connection, dialect, {brand: zone}))[brand]
+    for baseline in (await load(connection, dialect, spoken_of)).values():
         today = now // MINUTE_MS
         days = await baseline.advance(connection, [today], [])
         days.usual(day_begins(today, baseline.zone), [])
@@ -157,14 +196,6 @@ async def _hours(connection: AsyncConnection, brand: str, first: int, until: int
         {"brand": brand, "first": first * 60, "until": until * 60},
     )
     return [Hour(int(row.hour), int(row.voices), int(row.others)) for row in found]
-
-
-async def _burst_spans(connection: AsyncConnection, brand: str) -> list[Span]:
-    found = await connection.execute(
-        text("SELECT spans FROM incidents WHERE key = :key ORDER BY opened_at DESC LIMIT :most"),
-        {"key": burst_key(brand), "most": _BURSTS},
-    )
-    return [span for row in found for span in msgspec.json.decode(row.spans, type=list[tuple[int, int]])]
 
 
 def fire_hours(spans: Sequence[Span]) -> set[int]:

@@ -5,11 +5,13 @@ from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import event, insert
 
 from config.brands import AUTO_BURST
 from tests.workers.incidents.scene import START, TOPIC, Scene, arrival, ms
 from workers.incidents import baseline, ingest
 from workers.store import Store
+from workers.store.tables import incidents
 
 ZONE = "Asia/Tokyo"
 MORNING = START.replace(hour=0)  # nine o'clock there
@@ -129,3 +131,29 @@ async def test_a_fire_that_flares_again_is_the_same_burst_and_learned_from_never
     learned = msgspec.json.decode((await scene.learned()).learned)
     assert sum(learned["voices"]) < 40
     assert flared
+
+
+async def test_the_fires_of_all_brands_are_looked_for_once_and_of_each_the_latest_count(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(baseline, "_BURSTS", 2)
+    scene = AutoScene(store)
+    await scene.arrive(*people(20), now=MORNING)
+    (burst,) = await bursts(scene)
+    minute, asked = ms(MORNING) // 60_000, list[str]()
+    async with store.write() as connection:
+        for brand, opened in (("other", 1), ("other", 3), ("other", 2), ("quiet", 9)):
+            key = f"{brand}/care/burst" if brand == "other" else "quiet/care/1"
+            past = {"id": f"{brand}{opened}", "key": key, "brand": brand, "opened_at": opened, "latest": False}
+            row = {**burst._mapping, **past, "spans": f"[[{opened}, {opened}]]"}
+            await connection.execute(insert(incidents).values(row))
+        event.listen(connection.sync_connection, "before_cursor_execute", lambda *told: asked.append(told[2]))
+        known = await baseline.load(connection, store.dialect, dict.fromkeys(["acme", "other", "quiet"], ZONE))
+        found = baseline.Bursts(store.dialect, known)
+        acme, other, quiet = [await found.of(connection, brand) for brand in known]
+        for of_brand in known.values():
+            await of_brand.advance(connection, [minute, minute + 24 * 60], [])
+    assert acme == [tuple(span) for span in msgspec.json.decode(burst.spans)]
+    assert other == [(3, 3), (2, 2)]
+    assert quiet == []
+    assert sum("FROM incidents" in statement for statement in asked) == 2  # ours here, and one for all brands
