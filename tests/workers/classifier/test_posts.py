@@ -2,25 +2,22 @@
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 from schemas.mark import KINDS, SEVERITIES
 from workers.classifier.training.corpus import POSTS
 
 KEYS = ["id", "industry", "brand", "text", "lang", "kind", "severity", "span"]
-WAITING = POSTS.parent / "waiting"
 INDUSTRIES = {
     "airline", "rail", "bank", "telecom", "retail", "electronics", "food", "restaurant", "hotel", "game", "software",
     "delivery", "car", "cosmetics", "energy",
 }  # fmt: skip
 
 
-def _rows(*folders: Path) -> list[tuple[str, dict[str, Any]]]:
+def _rows() -> list[tuple[str, dict[str, Any]]]:
     return [
         (f"{path.name}:{number}", json.loads(line))
-        for folder in folders or (POSTS, WAITING)
-        for path in sorted(folder.glob("*.jsonl"))
+        for path in sorted(POSTS.glob("*.jsonl"))
         for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1)
     ]
 
@@ -54,6 +51,6 @@ def test_no_id_and_no_text_twice() -> None:
 
 
 def test_there_are_as_many_as_promised() -> None:
-    langs = [row["lang"] for _, row in _rows(POSTS)]
+    langs = [row["lang"] for _, row in _rows()]
     assert langs.count("ja") >= 3000
     assert langs.count("en") >= 2000
