@@ -12,7 +12,7 @@ import numpy as np
 
 from schemas.mark import KINDS, SEVERITIES, Severity
 from workers.classifier import linear, metrics
-from workers.classifier.encoder import Encoder
+from workers.classifier.encoder import Encoder, joined
 from workers.classifier.severity import severities
 from workers.classifier.train import corpus_of
 from workers.classifier.training import build, calibration
@@ -34,7 +34,7 @@ def main(licensed: Path, cache: Path | None) -> None:
     rows = own_posts()
     corpus = corpus_of(licensed, rows)
     seen = build.views(corpus.texts, Encoder(), cache)
-    view = build.Seen(seen.vectors, seen.cues)
+    view = build.Seen(joined(seen.vectors, seen.means, build.centre(seen.means)), seen.cues)
     candidates = build.candidates(corpus)
     logits = calibration.unseen(rows, view, corpus.targets, corpus.weights, candidates, build.LANDMARKS, FOLDS)
     by = calibration.measured(logits, rows, seen.cues)

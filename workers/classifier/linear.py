@@ -19,8 +19,8 @@ OUTPUTS: Final = len(KINDS) + 4
 
 
 # How fast nearness falls with distance, and the say of the stage before where a stage speaks (ours; see MODEL.md).
-KERNEL_WIDTH: Final = 1.0
-SHARE_BEFORE: Final = {"sketch": 0.25, "careful": 0.5}
+KERNEL_WIDTH: Final = 1.5
+SHARE_BEFORE: Final = {"sketch": 0.25, "careful": 0.3}
 
 # Posts whose n-grams' weights are gathered at once: few enough to stay in the processor's cache (measured).
 BLOCK: Final = 128
@@ -76,7 +76,7 @@ def _add(sums: Floats, table: Floats, buckets: NDArray[np.int64], starts: NDArra
 
 
 class VectorModel:
-    """Stages 2 and 3: nearness of a vector to landmarks (vectors of training texts), cues, and the view of before."""
+    """Stages 2 and 3: nearness of what `joined` gives to landmarks (training texts), cues, the view of before."""
 
     def __init__(self, arrays: dict[str, NDArray[Any]], name: str) -> None:
         self._landmarks = landmarks(arrays[f"{name}_landmarks"])
@@ -100,7 +100,10 @@ def landmarks(stored: NDArray[np.int8]) -> Floats:
 
 def nearness(vectors: Floats, marks: Floats) -> Floats:
     """A Gaussian of the distance between unit vectors: 1 for the same, near 0 for strangers."""
-    return np.asarray(np.exp(2.0 * KERNEL_WIDTH * (vectors @ marks.T - 1.0)), dtype=np.float32)
+    found: Floats = vectors @ marks.T
+    found -= 1.0
+    found *= 2.0 * KERNEL_WIDTH
+    return np.exp(found, out=found)
 
 
 def load(path: Path) -> dict[str, NDArray[Any]]:

@@ -13,7 +13,7 @@ from schemas.mark import KINDS, Verdict
 from schemas.mention import Author
 from workers.classifier import influence, linear, reasons, text
 from workers.classifier.cues import Cues, Scanner
-from workers.classifier.encoder import Encoder, Sketcher
+from workers.classifier.encoder import Encoder, Sketcher, joined
 from workers.classifier.features import grams
 from workers.classifier.lang import language
 from workers.classifier.linear import Floats
@@ -24,7 +24,7 @@ WEIGHTS: Final = Path(__file__).parent / "weights" / "weights.npz"
 # A stage looks again at a post unless the likeliest kind leads the next by more than this in the stage before, and
 # whatever it leads by where the post may be grave. Ours; MODEL.md shows what other margins cost and gain.
 SKETCH_MARGIN: Final = 0.95
-CAREFUL_MARGIN: Final = 0.1
+CAREFUL_MARGIN: Final = 0.13
 GRAVE: Final = 0.3
 
 # Texts are encoded so many at a time at most: a batch of any size keeps its memory.
@@ -85,6 +85,7 @@ class Classifier:
         self._fast = linear.GramModel(weights)
         self._sketch = linear.VectorModel(weights, "sketch")
         self._careful = linear.VectorModel(weights, "careful")
+        self._centre = weights["centre"].astype(np.float32)
         self._encoder = encoder
         self._sketcher = None if encoder is None else Sketcher(encoder, weights["sketch_map"], weights["sketch_mean"])
 
@@ -137,17 +138,20 @@ class Classifier:
             again = np.flatnonzero(_uncertain_or_grave(linear.scores(logits), SKETCH_MARGIN))
             if len(again):
                 texts = [plain[i] for i in again]
-                sketches = self._sketcher.vectors(texts)
-                logits[again] = self._look_again(logits[again], cues.present[again], texts, sketches)
+                means = self._sketcher.means(texts)
+                sketches = self._sketcher.head(means)
+                seen = joined(sketches, means, self._centre)
+                logits[again] = self._look_again(logits[again], cues.present[again], texts, seen)
         return _Outputs(linear.scores(logits), plain, folded, cues, again, sketches)
 
-    def _look_again(self, logits: Floats, present: NDArray[np.bool_], plain: list[str], sketches: Floats) -> Floats:
+    def _look_again(self, logits: Floats, present: NDArray[np.bool_], plain: list[str], seen: Floats) -> Floats:
         """What stage 2 says of posts, and of the still uncertain ones stage 3."""
-        found = self._sketch.logits(sketches, present, logits)
+        found = self._sketch.logits(seen, present, logits)
         still = np.flatnonzero(_uncertain_or_grave(linear.scores(found), CAREFUL_MARGIN))
         if self._encoder is not None and len(still):
-            vectors = self._encoder.vectors([plain[i] for i in still])
-            found[still] = self._careful.logits(vectors, present[still], found[still])
+            means = self._encoder.means([plain[i] for i in still])
+            truly = joined(self._encoder.head(means), means, self._centre)
+            found[still] = self._careful.logits(truly, present[still], found[still])
         return found
 
     def _reasons(self, outputs: _Outputs, best: NDArray[np.int64], langs: list[str]) -> list[list[str]]:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 import numpy as np
+from numpy.typing import NDArray
 
-from workers.classifier.encoder import Encoder, Sketcher
+from workers.classifier.encoder import Encoder, Sketcher, joined
 from workers.classifier.model import WEIGHTS
 from workers.classifier.training import build, calibration
 from workers.classifier.training.corpus import Corpus, Row, add_licensed, add_own, own_posts, unlabelled
@@ -30,20 +31,27 @@ def corpus_of(licensed: Path, rows: list[Row]) -> Corpus:
 
 
 def careful_of(
-    rows: list[Row], corpus: Corpus, known: build.Views, seen: build.Views, say: Callable[[str], None]
+    rows: list[Row], corpus: Corpus, seen: build.Views, middle: NDArray[np.float32], say: Callable[[str], None]
 ) -> tuple[build.Kernel, Array]:
     """Stage 3, calibrated, and what it says of every text: of our own posts, without having seen their industry."""
-    view = build.Seen(known.vectors, known.cues)
+    view = build.Seen(joined(seen.vectors, seen.means, middle), seen.cues)
+    known = build.Seen(*(part[: len(corpus.texts)] for part in view))
     candidates = build.candidates(corpus)
-    loose = calibration.unseen(rows, view, corpus.targets, corpus.weights, candidates, build.LANDMARKS)
+    loose = calibration.unseen(rows, known, corpus.targets, corpus.weights, candidates, build.LANDMARKS)
     by = calibration.measured(loose, rows, known.cues)
     say(f"calibrated: {by}")
-    model = build.kernel(view, corpus.targets, corpus.weights, candidates, build.LANDMARKS)
+    model = build.kernel(known, corpus.targets, corpus.weights, candidates, build.LANDMARKS)
     careful = calibration.built_in(model, by)
     say("stage 3 fitted")
-    teacher = build.kernel_logits(build.Seen(seen.vectors, seen.cues), careful)
+    teacher = build.kernel_logits(view, careful)
     teacher[: len(rows)] = calibration.calibrated(loose, known.cues[: len(rows)], by)
     return careful, teacher
+
+
+def sketches_of(sketcher: Sketcher, seen: build.Views, middle: NDArray[np.float32]) -> build.Seen:
+    """What stage 2 sees of texts."""
+    means = sketcher.of(seen.pooled)
+    return build.Seen(joined(sketcher.head(means), means, middle), seen.cues)
 
 
 @click.command()
@@ -55,7 +63,7 @@ def careful_of(
 )
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), default=WEIGHTS, show_default=True)
 @click.option("--cache", type=click.Path(file_okay=False, path_type=Path), help="Keeps the encoder's vectors here.")
-@click.option("--release", default="1", show_default=True, help="Goes into the version that every mark names.")
+@click.option("--release", default="2", show_default=True, help="Goes into the version that every mark names.")
 def main(licensed: Path, out: Path, cache: Path | None, release: str) -> None:
     """Train all stages on one thread and write the weights."""
     started = time.monotonic()
@@ -73,10 +81,11 @@ def main(licensed: Path, out: Path, cache: Path | None, release: str) -> None:
     known = build.views(corpus.texts, encoder, cache)
     seen = build.both(known, build.views(more.texts, encoder, cache))
     say("encoded")
-    careful, teacher = careful_of(rows, corpus, known, seen, say)
+    middle = build.centre(known.means)
+    careful, teacher = careful_of(rows, corpus, seen, middle, say)
     targets, weights = build.taught(corpus, build.soft(teacher))
     guess = build.sketching(seen)
-    sketches = build.Seen(Sketcher(encoder, guess.guess, guess.mean).of(seen.pooled), seen.cues)
+    sketches = sketches_of(Sketcher(encoder, guess.guess, guess.mean), seen, middle)
     chosen = np.zeros(len(seen.cues), dtype=np.bool_)
     chosen[: len(corpus.texts)] = build.candidates(corpus)
     sketch = build.kernel(sketches, targets, weights, chosen, build.SKETCH_LANDMARKS)
@@ -84,7 +93,7 @@ def main(licensed: Path, out: Path, cache: Path | None, release: str) -> None:
     fast = build.fast(seen, targets, weights)
     say("stage 1 fitted")
     out.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(out, **build.pack(fast, (guess, sketch), careful, release))  # type: ignore[arg-type]
+    np.savez_compressed(out, **build.pack(fast, middle, (guess, sketch), careful, release))  # type: ignore[arg-type]
     say(f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB)")
 
 

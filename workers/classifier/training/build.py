@@ -16,12 +16,12 @@ from workers.classifier.training.corpus import Corpus
 from workers.classifier.training.fit import Array, fit
 
 # Penalties, chosen on our own posts with whole industries left out (see MODEL.md).
-LANDMARK_PENALTY: Final = 0.3
+LANDMARK_PENALTY: Final = 0.5
 CUE_PENALTY: Final = 3.0
 GRAM_PENALTY: Final = 0.3
 BIAS_PENALTY: Final = 1e-3
 SKETCH_PENALTY: Final = 1e-3
-LANDMARKS: Final = 2000
+LANDMARKS: Final = 3000
 SKETCH_LANDMARKS: Final = 1500
 JITTER: Final = 1e-4
 # How much the taught models listen to the careful one on rows that have labels of their own.
@@ -98,8 +98,13 @@ class Kernel(NamedTuple):
     bias: Array
 
 
+def centre(means: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The middle of the encoder's means of all texts, as stored."""
+    return np.asarray(means.mean(axis=0, dtype=np.float64), dtype=np.float32)
+
+
 class Seen(NamedTuple):
-    """What a kernel sees of texts."""
+    """What a kernel sees of texts: what `joined` makes of the encoder's views, and the cues."""
 
     vectors: NDArray[np.float32]
     cues: NDArray[np.float32]
@@ -193,7 +198,9 @@ def both(first: Views, second: Views) -> Views:
     )
 
 
-def pack(fast_matrix: Array, sketch: tuple[Sketching, Kernel], careful: Kernel, version: str) -> Arrays:
+def pack(
+    fast_matrix: Array, middle: NDArray[np.float32], sketch: tuple[Sketching, Kernel], careful: Kernel, version: str
+) -> Arrays:
     """The arrays of the weights file: the n-gram table as two bytes a number, the landmarks as one, the rest as it is.
 
     Two, since a weight that two processors round to different sides must not show in a score.
@@ -207,6 +214,7 @@ def pack(fast_matrix: Array, sketch: tuple[Sketching, Kernel], careful: Kernel, 
         "gram_scale": scale.astype(np.float32),
         "gram_cues": fast_matrix[buckets:-1].astype(np.float32),
         "gram_bias": fast_matrix[-1].astype(np.float32),
+        "centre": middle,
         "sketch_map": sketch[0].guess,
         "sketch_mean": sketch[0].mean,
     }

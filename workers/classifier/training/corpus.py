@@ -19,6 +19,8 @@ POSTS: Final = Path(__file__).parent.parent / "data" / "posts"
 ADDRESSED_COMPLAINTS: Final = 4.0
 # Posts that only share a word with a brand are rare among ours and of one kind; the rated tweets are about no brand.
 IRRELEVANT_WEIGHT: Final = 3.0
+# How likely a person calls a post negative whose writer would give so many stars: what they say with a "but" is so-so.
+NEGATIVE_OF_STARS: Final = {1: 1.0, 2: 0.9, 3: 0.35, 4: 0.05, 5: 0.0}
 
 Row = dict[str, Any]
 
@@ -64,7 +66,8 @@ def is_plain(row: Row) -> bool:
 
 
 def add_own(corpus: Corpus, rows: list[Row], plain_weight: float, other_weight: float) -> None:
-    """Kind and severity as labelled; complaints are negative, praise and promotion are not, the rest mostly not.
+    """Kind and severity as labelled. Negative is by the stars where a post has them; where it has none, complaints are,
+    praise and promotion are not, the rest mostly not.
 
     Plain posts count more: they are what most people write. How grave a complaint is shows in both alike.
     """
@@ -76,7 +79,9 @@ def add_own(corpus: Corpus, rows: list[Row], plain_weight: float, other_weight: 
         if kind == "irrelevant":
             weight = max(weight, IRRELEVANT_WEIGHT)
         sided = kind in ("complaint", "praise") or is_plain(row)
-        targets = {KINDS.index(kind): 1.0, linear.NEGATIVE: 1.0 if kind == "complaint" else 0.0}
+        stars = row.get("stars")
+        negative = NEGATIVE_OF_STARS[stars] if stars else float(kind == "complaint")
+        targets = {KINDS.index(kind): 1.0, linear.NEGATIVE: negative}
         weights = {0: weight, linear.NEGATIVE: weight if sided else weight / 2}
         if kind == "complaint":
             for step, output in enumerate(range(linear.OUTPUTS)[linear.SEVERITY], start=2):
