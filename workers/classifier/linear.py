@@ -19,8 +19,10 @@ OUTPUTS: Final = len(KINDS) + 4
 
 
 # How fast nearness falls with distance, and the say of the stage before where a stage speaks (ours; see MODEL.md).
-KERNEL_WIDTH: Final = 1.5
-SHARE_BEFORE: Final = {"sketch": 0.25, "careful": 0.3}
+SKETCH_WIDTH: Final = 1.0
+CAREFUL_WIDTH: Final = 1.5
+SHARE_BEFORE_SKETCH: Final = 0.25
+SHARE_BEFORE_CAREFUL: Final = 0.3
 
 # Posts whose n-grams' weights are gathered at once: few enough to stay in the processor's cache (measured).
 BLOCK: Final = 128
@@ -76,20 +78,31 @@ def _add(sums: Floats, table: Floats, buckets: NDArray[np.int64], starts: NDArra
 
 
 class VectorModel:
-    """Stages 2 and 3: nearness of what `joined` gives to landmarks (training texts), cues, the view of before."""
+    """Stages 2 and 3: nearness of what is seen of a post to landmarks (training texts), cues, the view of before."""
 
-    def __init__(self, arrays: dict[str, NDArray[Any]], name: str) -> None:
+    def __init__(self, arrays: dict[str, NDArray[Any]], name: str, width: float, share_before: float) -> None:
+        self._width = width
+        self._before = share_before
         self._landmarks = landmarks(arrays[f"{name}_landmarks"])
         self._weights = arrays[f"{name}_weights"].astype(np.float32)
         self._cues = arrays[f"{name}_cues"].astype(np.float32)
         self._bias = arrays[f"{name}_bias"].astype(np.float32)
-        self._before = SHARE_BEFORE[name]
 
     def logits(self, vectors: Floats, present: NDArray[np.bool_], before: Floats) -> Floats:
         """A row of outputs for each post given."""
-        found = nearness(vectors, self._landmarks) @ self._weights + present.astype(np.float32) @ self._cues
-        found += self._bias
+        found = nearness(vectors, self._landmarks, self._width) @ self._weights
+        found += present.astype(np.float32) @ self._cues + self._bias
         return np.asarray(found + self._before * (before - found), dtype=np.float32)
+
+
+def sketch_model(arrays: dict[str, NDArray[Any]], script: str) -> VectorModel:
+    """Stage 2 for texts of this script; it sees what `narrowed` leaves of a sketch."""
+    return VectorModel(arrays, f"sketch_{script}", SKETCH_WIDTH, SHARE_BEFORE_SKETCH)
+
+
+def careful_model(arrays: dict[str, NDArray[Any]]) -> VectorModel:
+    """Stage 3; it sees what `joined` makes of the encoder's views."""
+    return VectorModel(arrays, "careful", CAREFUL_WIDTH, SHARE_BEFORE_CAREFUL)
 
 
 def landmarks(stored: NDArray[np.int8]) -> Floats:
@@ -98,11 +111,18 @@ def landmarks(stored: NDArray[np.int8]) -> Floats:
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
 
 
-def nearness(vectors: Floats, marks: Floats) -> Floats:
+def narrowed(vectors: Floats, directions: Floats) -> Floats:
+    """What is left of rows along these directions (columns) alone, of length 1 again."""
+    left: Floats = vectors @ directions
+    left /= np.maximum(np.linalg.norm(left, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+    return left
+
+
+def nearness(vectors: Floats, marks: Floats, width: float) -> Floats:
     """A Gaussian of the distance between unit vectors: 1 for the same, near 0 for strangers."""
     found: Floats = vectors @ marks.T
     found -= 1.0
-    found *= 2.0 * KERNEL_WIDTH
+    found *= 2.0 * width
     return np.exp(found, out=found)
 
 

@@ -13,7 +13,7 @@ from schemas.mark import KINDS, Verdict
 from schemas.mention import Author
 from workers.classifier import influence, linear, reasons, text
 from workers.classifier.cues import Cues, Scanner
-from workers.classifier.encoder import Encoder, Sketcher, joined
+from workers.classifier.encoder import SCRIPTS, Encoder, Sketcher, by_script, joined
 from workers.classifier.features import grams
 from workers.classifier.lang import language
 from workers.classifier.linear import Floats
@@ -24,7 +24,7 @@ WEIGHTS: Final = Path(__file__).parent / "weights" / "weights.npz"
 # A stage looks again at a post unless the likeliest kind leads the next by more than this in the stage before, and
 # whatever it leads by where the post may be grave. Ours; MODEL.md shows what other margins cost and gain.
 SKETCH_MARGIN: Final = 0.95
-CAREFUL_MARGIN: Final = 0.13
+CAREFUL_MARGIN: Final = 0.1
 GRAVE: Final = 0.3
 
 # Texts are encoded so many at a time at most: a batch of any size keeps its memory.
@@ -83,11 +83,14 @@ class Classifier:
         self.version = str(weights["version"])
         self._scanner = Scanner()
         self._fast = linear.GramModel(weights)
-        self._sketch = linear.VectorModel(weights, "sketch")
-        self._careful = linear.VectorModel(weights, "careful")
+        self._sketch = [linear.sketch_model(weights, script) for script in SCRIPTS]
+        self._careful = linear.careful_model(weights)
+        self._directions = [weights[f"sketch_{script}_directions"] for script in SCRIPTS]
         self._centre = weights["centre"].astype(np.float32)
         self._encoder = encoder
-        self._sketcher = None if encoder is None else Sketcher(encoder, weights["sketch_map"], weights["sketch_mean"])
+        self._sketcher = None if encoder is None else Sketcher(encoder, weights)
+        if encoder is not None:
+            encoder.keep(weights["frequent_tokens"])
 
     def classify(self, posts: Sequence[Post]) -> list[Verdict]:
         """A verdict for each post, in order; whatever the text holds, there is one."""
@@ -146,7 +149,10 @@ class Classifier:
 
     def _look_again(self, logits: Floats, present: NDArray[np.bool_], plain: list[str], seen: Floats) -> Floats:
         """What stage 2 says of posts, and of the still uncertain ones stage 3."""
-        found = self._sketch.logits(seen, present, logits)
+        found = np.empty_like(logits)
+        for model, directions, rows in zip(self._sketch, self._directions, by_script(plain), strict=True):
+            narrow = linear.narrowed(seen[rows], directions)
+            found[rows] = model.logits(narrow, present[rows], logits[rows])
         still = np.flatnonzero(_uncertain_or_grave(linear.scores(found), CAREFUL_MARGIN))
         if self._encoder is not None and len(still):
             means = self._encoder.means([plain[i] for i in still])

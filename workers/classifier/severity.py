@@ -13,10 +13,10 @@ _GRAVITY: Final = np.array([category.gravity for category in CATEGORIES])
 _JOKED_ABOUT: Final = np.array([category.name in {"injury", "legal", "poisoning", "danger"} for category in CATEGORIES])
 
 # A step of the models counts as said from this probability on; with a phrase for it, from the lower one (ours, chosen
-# on our own posts: a critical one missed costs more than one too many).
-SAID: Final = 0.5
-CRITICAL_SAID: Final = 0.7  # with no phrase of harm at all: somebody is woken for it
-SAID_WITH_CUE: Final = 0.2
+# on our own posts, whole industries left out: a critical one missed costs more than one too many).
+SAID: Final = 0.4
+CRITICAL_SAID: Final = 0.5  # with no phrase of harm at all: somebody is woken for it
+SAID_WITH_CUE: Final = 0.25
 # A question or a neutral post takes the harm it reports from here on.
 HARM_REPORTED: Final = 0.6
 

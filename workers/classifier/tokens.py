@@ -27,6 +27,7 @@ MOST: Final = 50 * 128
 # Tokens that are kept (82 MB); full, it starts anew. A block of posts is cut so that its own tokens always fit.
 KEPT_TOKENS: Final = 12_288
 BLOCK_TOKENS: Final = 8192
+KEEP_AT_ONCE: Final = 512
 # The encoder's time grows with length and its vector is a mean: what comes after so much text changes it little (ours).
 MAX_CHARACTERS: Final = 500
 
@@ -57,6 +58,12 @@ class Tokens:
         ids = self._processor.encode(cut, out_type=int, add_bos=True, add_eos=True, num_threads=1)
         lengths = np.fromiter(map(len, ids), dtype=np.int64, count=len(ids))
         return Split(np.fromiter(chain.from_iterable(ids), dtype=np.int64, count=int(lengths.sum())), lengths)
+
+    def keep(self, tokens: Places) -> None:
+        """Keeps these tokens, as many of the first as there is room for."""
+        room = tokens[: KEPT_TOKENS - self._used]
+        for first in range(0, len(room), KEEP_AT_ONCE):
+            self.slots(room[first : first + KEEP_AT_ONCE])
 
     def slots(self, tokens: Places) -> Places:
         """The rows of `parts` and `projections` that hold these tokens; good until the next call."""

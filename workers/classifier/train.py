@@ -8,7 +8,8 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.classifier.encoder import Encoder, Sketcher, joined
+from workers.classifier import text
+from workers.classifier.encoder import SCRIPTS, Encoder, joined
 from workers.classifier.model import WEIGHTS
 from workers.classifier.training import build, calibration
 from workers.classifier.training.corpus import Corpus, Row, add_licensed, add_own, own_posts, unlabelled
@@ -48,10 +49,24 @@ def careful_of(
     return careful, teacher
 
 
-def sketches_of(sketcher: Sketcher, seen: build.Views, middle: NDArray[np.float32]) -> build.Seen:
-    """What stage 2 sees of texts."""
-    means = sketcher.of(seen.pooled)
-    return build.Seen(joined(sketcher.head(means), means, middle), seen.cues)
+def sketches_of(
+    corpus: Corpus,
+    seen: build.Views,
+    middle: NDArray[np.float32],
+    encoder: Encoder,
+    taught: tuple[Array, Array],
+    landmarks: int,
+) -> list[build.Sketch]:
+    """Stage 2, script by script; landmarks are among the labelled texts, which come first."""
+    chosen = np.zeros(len(seen.cues), dtype=np.bool_)
+    chosen[: len(corpus.texts)] = build.candidates(corpus)
+    found = []
+    for script in range(len(SCRIPTS)):
+        rows = seen.scripts == script
+        targets, weights = taught[0][rows], taught[1][rows]
+        part = build.of_script(seen, script)
+        found.append(build.sketch(part, middle, encoder.head, targets, weights, chosen[rows], landmarks))
+    return found
 
 
 @click.command()
@@ -63,7 +78,7 @@ def sketches_of(sketcher: Sketcher, seen: build.Views, middle: NDArray[np.float3
 )
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), default=WEIGHTS, show_default=True)
 @click.option("--cache", type=click.Path(file_okay=False, path_type=Path), help="Keeps the encoder's vectors here.")
-@click.option("--release", default="2", show_default=True, help="Goes into the version that every mark names.")
+@click.option("--release", default="3", show_default=True, help="Goes into the version that every mark names.")
 def main(licensed: Path, out: Path, cache: Path | None, release: str) -> None:
     """Train all stages on one thread and write the weights."""
     started = time.monotonic()
@@ -83,17 +98,15 @@ def main(licensed: Path, out: Path, cache: Path | None, release: str) -> None:
     say("encoded")
     middle = build.centre(known.means)
     careful, teacher = careful_of(rows, corpus, seen, middle, say)
-    targets, weights = build.taught(corpus, build.soft(teacher))
-    guess = build.sketching(seen)
-    sketches = sketches_of(Sketcher(encoder, guess.guess, guess.mean), seen, middle)
-    chosen = np.zeros(len(seen.cues), dtype=np.bool_)
-    chosen[: len(corpus.texts)] = build.candidates(corpus)
-    sketch = build.kernel(sketches, targets, weights, chosen, build.SKETCH_LANDMARKS)
+    taught = build.taught(corpus, build.soft(teacher))
+    sketches = sketches_of(corpus, seen, middle, encoder, taught, build.SKETCH_LANDMARKS)
     say("stage 2 fitted")
-    fast = build.fast(seen, targets, weights)
+    fast = build.fast(seen, *taught)
     say("stage 1 fitted")
+    frequent = encoder.frequent(text.plain(corpus.texts + more.texts), build.FREQUENT_TOKENS)
     out.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(out, **build.pack(fast, middle, (guess, sketch), careful, release))  # type: ignore[arg-type]
+    arrays = build.pack(fast, middle, sketches, careful, frequent, release)
+    np.savez_compressed(out, **arrays)  # type: ignore[arg-type]
     say(f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB)")
 
 

@@ -9,7 +9,7 @@ import pytest
 from schemas.mark import KINDS
 from workers.classifier import cues, features, linear, text
 from workers.classifier.cues import CATEGORIES
-from workers.classifier.encoder import POOLED, Sketcher, joined
+from workers.classifier.encoder import POOLED, SCRIPTS, Sketcher, joined
 from workers.classifier.train import sketches_of
 from workers.classifier.training import build, calibration
 from workers.classifier.training.corpus import Corpus, add_licensed, add_own
@@ -101,23 +101,29 @@ def test_what_is_packed_is_what_the_program_computes() -> None:
     middle = build.centre(seen.means)
     view = build.Seen(joined(seen.vectors, seen.means, middle), seen.cues)
     careful = build.kernel(view, corpus.targets, corpus.weights, candidates, 4)
-    targets, weights = build.taught(corpus, build.soft(build.kernel_logits(view, careful)))
-    guess = build.sketching(seen)
-    drawn = sketches_of(Sketcher(encoder, guess.guess, guess.mean), seen, middle)  # type: ignore[arg-type]
-    sketch = build.kernel(drawn, targets, weights, candidates, 3)
-    fast = build.fast(seen, targets, weights)
-    arrays = build.pack(fast, middle, (guess, sketch), careful, "test")
+    taught = build.taught(corpus, build.soft(build.kernel_logits(view, careful)))
+    sketches = sketches_of(corpus, seen, middle, encoder, taught, 3)  # type: ignore[arg-type]
+    fast = build.fast(seen, *taught)
+    arrays = build.pack(fast, middle, sketches, careful, np.arange(3, dtype=np.int32), "test")
     folded = text.folded(text.plain(corpus.texts))
     found = cues.Scanner().scan(folded)
     one = linear.GramModel(arrays).logits(features.grams(folded), found)
     assert np.abs(one - build.fast_logits(seen, fast)).max() < 1e-3  # two bytes a weight
-    for name, what, model in (("sketch", drawn, sketch), ("careful", view, careful)):
-        said = linear.VectorModel(arrays, name).logits(what.vectors, found.present, one)
-        share = linear.SHARE_BEFORE[name]
-        alone = build.kernel_logits(what, model)
-        assert np.abs(said - (share * one + (1 - share) * alone)).max() < 1e-3
+    said = linear.careful_model(arrays).logits(view.vectors, found.present, one)
+    share = linear.SHARE_BEFORE_CAREFUL
+    assert np.abs(said - (share * one + (1 - share) * build.kernel_logits(view, careful))).max() < 1e-3
+    means = Sketcher(encoder, arrays).means(text.plain(corpus.texts))  # type: ignore[arg-type]
+    assert np.abs(means - seen.means).max() < 0.05  # as many numbers as texts: the guess is exact
+    drawn = joined(encoder.head(means), means, middle)
+    for script, (name, sketch) in enumerate(zip(SCRIPTS, sketches, strict=True)):
+        rows = seen.scripts == script
+        narrow = linear.narrowed(drawn[rows], arrays[f"sketch_{name}_directions"])
+        said = linear.sketch_model(arrays, name).logits(narrow, found.present[rows], one[rows])
+        alone = build.kernel_logits(build.Seen(narrow, seen.cues[rows]), sketch.kernel, build.SKETCHED)
+        share = linear.SHARE_BEFORE_SKETCH
+        assert rows.any()
+        assert np.abs(said - (share * one[rows] + (1 - share) * alone)).max() < 1e-3
     assert arrays["gram_cues"].shape == (len(CATEGORIES), linear.OUTPUTS)
-    assert np.abs(drawn.vectors - view.vectors).max() < 0.05  # as many numbers as texts: the guess is exact
 
 
 def test_calibration_brings_the_share_of_complaints_to_what_is_known() -> None:

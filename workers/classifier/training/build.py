@@ -11,22 +11,27 @@ from scipy import sparse  # type: ignore[import-untyped]  # ships no types
 
 from workers.classifier import features, linear, text
 from workers.classifier.cues import CATEGORIES, Scanner
-from workers.classifier.encoder import POOLED, Encoder
+from workers.classifier.encoder import POOLED, SCRIPTS, Encoder, Head, by_script, joined
 from workers.classifier.training.corpus import Corpus
 from workers.classifier.training.fit import Array, fit
 
 # Penalties, chosen on our own posts with whole industries left out (see MODEL.md).
-LANDMARK_PENALTY: Final = 0.5
+CAREFUL_PENALTY: Final = 0.5
+SKETCHED_PENALTY: Final = 0.3
 CUE_PENALTY: Final = 3.0
 GRAM_PENALTY: Final = 0.3
 BIAS_PENALTY: Final = 1e-3
-SKETCH_PENALTY: Final = 1e-3
+GUESS_PENALTY: Final = 1e-3
 LANDMARKS: Final = 3000
-SKETCH_LANDMARKS: Final = 1500
+SKETCH_LANDMARKS: Final = 2000
+# Of what a sketch shows so many directions are looked at: nine tenths of how texts differ, for a quarter of the time.
+DIRECTIONS: Final = 256
 JITTER: Final = 1e-4
 # How much the taught models listen to the careful one on rows that have labels of their own.
-TEACHER_SHARE: Final = 0.5
-UNLABELLED_WEIGHT: Final = 0.3
+TEACHER_SHARE: Final = 0.35
+UNLABELLED_WEIGHT: Final = 2.0
+# Tokens that a worker keeps from its start on.
+FREQUENT_TOKENS: Final = 8192
 BLOCK: Final = 4096
 
 
@@ -34,8 +39,9 @@ Arrays = dict[str, NDArray[Any]]
 
 
 class Views(NamedTuple):
-    """What the models see of texts: cues, the encoder's cheap view and its vectors, hashed n-grams."""
+    """What the models see of texts: their script (a place in `SCRIPTS`), cues, the encoder's views, hashed n-grams."""
 
+    scripts: NDArray[np.int64]
     cues: NDArray[np.float32]
     pooled: NDArray[np.float32]
     means: NDArray[np.float32]
@@ -56,7 +62,10 @@ def views(texts: Sequence[str], encoder: Encoder, cache: Path | None) -> Views:
     grams = sparse.coo_matrix((values, (owner.astype(np.int32), buckets)), shape=shape).tocsr()
     grams.sum_duplicates()
     pooled, means = _encoded(plain, encoder, cache)
-    return Views(cues, pooled, means, encoder.head(means), grams)
+    scripts = np.empty(len(plain), dtype=np.int64)
+    for script, rows in enumerate(by_script(plain)):
+        scripts[rows] = script
+    return Views(scripts, cues, pooled, means, encoder.head(means), grams)
 
 
 def _encoded(plain: Sequence[str], encoder: Encoder, cache: Path | None) -> tuple[linear.Floats, linear.Floats]:
@@ -72,21 +81,21 @@ def _encoded(plain: Sequence[str], encoder: Encoder, cache: Path | None) -> tupl
     return both[:, :POOLED], both[:, POOLED:]
 
 
-class Sketching(NamedTuple):
+class Guess(NamedTuple):
     """The linear guess of the encoder's mean from the cheap view, as stored."""
 
-    guess: NDArray[np.float16]
+    map: NDArray[np.float16]
     mean: NDArray[np.float32]
 
 
-def sketching(seen: Views) -> Sketching:
-    """The guess with the least square error over all texts, labelled or not."""
+def guess(seen: Views) -> Guess:
+    """The guess with the least square error over all these texts, labelled or not."""
     centre, target = seen.pooled.mean(axis=0, dtype=np.float64), seen.means.mean(axis=0, dtype=np.float64)
     columns = seen.pooled.astype(np.float64) - centre
     among = columns.T @ columns
-    among[np.diag_indices_from(among)] *= 1.0 + SKETCH_PENALTY
-    guess = np.linalg.solve(among, columns.T @ (seen.means - target)).astype(np.float16)
-    return Sketching(guess, (target - centre @ guess.astype(np.float64)).astype(np.float32))
+    among[np.diag_indices_from(among)] *= 1.0 + GUESS_PENALTY
+    found = np.linalg.solve(among, columns.T @ (seen.means - target)).astype(np.float16)
+    return Guess(found, (target - centre @ found.astype(np.float64)).astype(np.float32))
 
 
 class Kernel(NamedTuple):
@@ -103,6 +112,17 @@ def centre(means: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(means.mean(axis=0, dtype=np.float64), dtype=np.float32)
 
 
+class Shape(NamedTuple):
+    """Of a kernel: how fast nearness falls, and the penalty on the landmarks' weights."""
+
+    width: float
+    penalty: float
+
+
+CAREFUL: Final = Shape(linear.CAREFUL_WIDTH, CAREFUL_PENALTY)
+SKETCHED: Final = Shape(linear.SKETCH_WIDTH, SKETCHED_PENALTY)
+
+
 class Seen(NamedTuple):
     """What a kernel sees of texts: what `joined` makes of the encoder's views, and the cues."""
 
@@ -110,33 +130,79 @@ class Seen(NamedTuple):
     cues: NDArray[np.float32]
 
 
-def kernel(seen: Seen, targets: Array, weights: Array, candidates: NDArray[np.bool_], landmarks: int) -> Kernel:
+def kernel(
+    seen: Seen,
+    targets: Array,
+    weights: Array,
+    candidates: NDArray[np.bool_],
+    landmarks: int,
+    shape: Shape = CAREFUL,
+) -> Kernel:
     """Fits a kernel machine (Nyström's way) over landmarks spread evenly over the candidates' rows."""
     places = np.flatnonzero(candidates)
     chosen = seen.vectors[places[np.linspace(0, len(places) - 1, min(landmarks, len(places))).astype(int)]]
     stored = np.rint(chosen / np.abs(chosen).max(axis=1, keepdims=True) * 127.0).astype(np.int8)
     marks = linear.landmarks(stored)
-    among = linear.nearness(marks, marks).astype(np.float64) + JITTER * np.eye(len(marks))
+    among = linear.nearness(marks, marks, shape.width).astype(np.float64) + JITTER * np.eye(len(marks))
     whitening = np.linalg.inv(np.linalg.cholesky(among)).T
     columns = np.empty((len(seen.cues), len(marks) + len(CATEGORIES) + 1))
     for first in range(0, len(columns), BLOCK):
         rows = slice(first, first + BLOCK)
-        columns[rows, : len(marks)] = linear.nearness(seen.vectors[rows], marks).astype(np.float64) @ whitening
+        near = linear.nearness(seen.vectors[rows], marks, shape.width)
+        columns[rows, : len(marks)] = near.astype(np.float64) @ whitening
     columns[:, len(marks) : -1] = seen.cues
     columns[:, -1] = 1.0
-    penalty = np.r_[np.full(len(marks), LANDMARK_PENALTY), np.full(len(CATEGORIES), CUE_PENALTY), [BIAS_PENALTY]]
+    penalty = np.r_[np.full(len(marks), shape.penalty), np.full(len(CATEGORIES), CUE_PENALTY), [BIAS_PENALTY]]
     matrix = fit(columns, targets, weights, penalty)
     return Kernel(stored, whitening @ matrix[: len(marks)], matrix[len(marks) : -1], matrix[-1])
 
 
-def kernel_logits(seen: Seen, model: Kernel) -> Array:
+def kernel_logits(seen: Seen, model: Kernel, shape: Shape = CAREFUL) -> Array:
     """Outputs of a kernel by itself, block by block: the nearness to all landmarks is large."""
     marks = linear.landmarks(model.landmarks)
     blocks = [
-        linear.nearness(seen.vectors[first : first + BLOCK], marks) @ model.weights.astype(np.float32)
+        linear.nearness(seen.vectors[first : first + BLOCK], marks, shape.width) @ model.weights.astype(np.float32)
         for first in range(0, len(seen.vectors), BLOCK)
     ]
     return np.asarray(np.vstack(blocks) + seen.cues @ model.cues + model.bias)
+
+
+class Sketch(NamedTuple):
+    """Stage 2 for the texts of one script: the guess of a mean, what is looked at of it, and the kernel on that."""
+
+    guess: Guess
+    directions: NDArray[np.float32]
+    kernel: Kernel
+
+
+def sketched(seen: Views, by: Guess, middle: NDArray[np.float32], head: Head) -> NDArray[np.float32]:
+    """What `joined` makes of the guessed means."""
+    means = np.asarray(seen.pooled @ by.map.astype(np.float32) + by.mean)
+    return joined(head(means), means, middle)
+
+
+def directions(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Those along which the rows are longest, as columns: the first eigenvectors of their products."""
+    exact = rows.astype(np.float64)
+    _, vectors = np.linalg.eigh(exact.T @ exact)
+    return np.ascontiguousarray(vectors[:, ::-1][:, :DIRECTIONS], dtype=np.float32)
+
+
+def sketch(
+    seen: Views,
+    middle: NDArray[np.float32],
+    head: Head,
+    targets: Array,
+    weights: Array,
+    chosen: NDArray[np.bool_],
+    landmarks: int,
+) -> Sketch:
+    """Fits stage 2 to texts of one script."""
+    by = guess(seen)
+    wide = sketched(seen, by, middle, head)
+    along = directions(wide)
+    narrow = Seen(linear.narrowed(wide, along), seen.cues)
+    return Sketch(by, along, kernel(narrow, targets, weights, chosen, landmarks, SKETCHED))
 
 
 def fast(seen: Views, targets: Array, weights: Array) -> Array:
@@ -187,9 +253,18 @@ def candidates(corpus: Corpus) -> NDArray[np.bool_]:
     return np.array([group.startswith(("own/", "vader_")) for group in corpus.groups])
 
 
+def of_script(seen: Views, script: int) -> Views:
+    """The rows of one script."""
+    rows = np.flatnonzero(seen.scripts == script)
+    return Views(
+        seen.scripts[rows], seen.cues[rows], seen.pooled[rows], seen.means[rows], seen.vectors[rows], seen.grams[rows]
+    )
+
+
 def both(first: Views, second: Views) -> Views:
     """The rows of both, one after the other."""
     return Views(
+        np.concatenate([first.scripts, second.scripts]),
         np.vstack([first.cues, second.cues]),
         np.vstack([first.pooled, second.pooled]),
         np.vstack([first.means, second.means]),
@@ -199,11 +274,17 @@ def both(first: Views, second: Views) -> Views:
 
 
 def pack(
-    fast_matrix: Array, middle: NDArray[np.float32], sketch: tuple[Sketching, Kernel], careful: Kernel, version: str
+    fast_matrix: Array,
+    middle: NDArray[np.float32],
+    sketches: Sequence[Sketch],
+    careful: Kernel,
+    frequent: NDArray[np.int32],
+    version: str,
 ) -> Arrays:
-    """The arrays of the weights file: the n-gram table as two bytes a number, the landmarks as one, the rest as it is.
+    """The arrays of the weights file; `sketches` are in the order of `SCRIPTS`.
 
-    Two, since a weight that two processors round to different sides must not show in a score.
+    The n-gram table is kept as two bytes a number, the landmarks as one, the rest as it is. Two, since a weight that
+    two processors round to different sides must not show in a score.
     """
     buckets = 1 << features.BUCKETS_BITS
     table = fast_matrix[:buckets]
@@ -215,10 +296,15 @@ def pack(
         "gram_cues": fast_matrix[buckets:-1].astype(np.float32),
         "gram_bias": fast_matrix[-1].astype(np.float32),
         "centre": middle,
-        "sketch_map": sketch[0].guess,
-        "sketch_mean": sketch[0].mean,
+        "frequent_tokens": frequent,
     }
-    for name, model in (("sketch", sketch[1]), ("careful", careful)):
+    models = {"careful": careful}
+    for script, one in zip(SCRIPTS, sketches, strict=True):
+        arrays[f"sketch_{script}_map"] = one.guess.map
+        arrays[f"sketch_{script}_mean"] = one.guess.mean
+        arrays[f"sketch_{script}_directions"] = one.directions
+        models[f"sketch_{script}"] = one.kernel
+    for name, model in models.items():
         arrays[f"{name}_landmarks"] = model.landmarks
         arrays[f"{name}_weights"] = model.weights.astype(np.float32)
         arrays[f"{name}_cues"] = model.cues.astype(np.float32)
