@@ -105,8 +105,8 @@ def careful_model(arrays: dict[str, NDArray[Any]]) -> VectorModel:
     return VectorModel(arrays, "careful", CAREFUL_WIDTH, SHARE_BEFORE_CAREFUL)
 
 
-def landmarks(stored: NDArray[np.int8]) -> Floats:
-    """Landmarks are stored as one byte a number; rows of unit length again."""
+def landmarks(stored: NDArray[np.int8 | np.int16]) -> Floats:
+    """Landmarks are stored as whole numbers; rows of unit length again."""
     rows = stored.astype(np.float32)
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
 

@@ -26,6 +26,7 @@ LANDMARKS: Final = 3000
 SKETCH_LANDMARKS: Final = 2000
 # Of what a sketch shows so many directions are looked at: nine tenths of how texts differ, for a quarter of the time.
 DIRECTIONS: Final = 256
+NO_LENGTH: Final = 1e-6
 JITTER: Final = 1e-4
 # How much the taught models listen to the careful one on rows that have labels of their own.
 TEACHER_SHARE: Final = 0.35
@@ -101,7 +102,7 @@ def guess(seen: Views) -> Guess:
 class Kernel(NamedTuple):
     """A stage with a kernel as fitted: landmarks as stored, weights of nearness to them, of cues, and the bias."""
 
-    landmarks: NDArray[np.int8]
+    landmarks: NDArray[np.int8 | np.int16]
     weights: Array
     cues: Array
     bias: Array
@@ -113,14 +114,16 @@ def centre(means: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 class Shape(NamedTuple):
-    """Of a kernel: how fast nearness falls, and the penalty on the landmarks' weights."""
+    """Of a kernel: how fast nearness falls, the penalty on the landmarks' weights, how landmarks are stored."""
 
     width: float
     penalty: float
+    stored: type[np.int8 | np.int16]
 
 
-CAREFUL: Final = Shape(linear.CAREFUL_WIDTH, CAREFUL_PENALTY)
-SKETCHED: Final = Shape(linear.SKETCH_WIDTH, SKETCHED_PENALTY)
+CAREFUL: Final = Shape(linear.CAREFUL_WIDTH, CAREFUL_PENALTY, np.int8)
+# Along directions the first numbers are so much larger than the rest that a byte is too coarse for those.
+SKETCHED: Final = Shape(linear.SKETCH_WIDTH, SKETCHED_PENALTY, np.int16)
 
 
 class Seen(NamedTuple):
@@ -141,7 +144,8 @@ def kernel(
     """Fits a kernel machine (Nyström's way) over landmarks spread evenly over the candidates' rows."""
     places = np.flatnonzero(candidates)
     chosen = seen.vectors[places[np.linspace(0, len(places) - 1, min(landmarks, len(places))).astype(int)]]
-    stored = np.rint(chosen / np.abs(chosen).max(axis=1, keepdims=True) * 127.0).astype(np.int8)
+    most = np.iinfo(shape.stored).max
+    stored = np.rint(chosen / np.abs(chosen).max(axis=1, keepdims=True) * most).astype(shape.stored)
     marks = linear.landmarks(stored)
     among = linear.nearness(marks, marks, shape.width).astype(np.float64) + JITTER * np.eye(len(marks))
     whitening = np.linalg.inv(np.linalg.cholesky(among)).T
@@ -182,10 +186,14 @@ def sketched(seen: Views, by: Guess, middle: NDArray[np.float32], head: Head) ->
 
 
 def directions(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Those along which the rows are longest, as columns: the first eigenvectors of their products."""
+    """Those along which the rows are longest, as columns: the first eigenvectors of their products.
+
+    None along which they have no length: those would be another processor's noise.
+    """
     exact = rows.astype(np.float64)
-    _, vectors = np.linalg.eigh(exact.T @ exact)
-    return np.ascontiguousarray(vectors[:, ::-1][:, :DIRECTIONS], dtype=np.float32)
+    values, vectors = np.linalg.eigh(exact.T @ exact)
+    some = int((values > NO_LENGTH * values[-1]).sum())
+    return np.ascontiguousarray(vectors[:, ::-1][:, : min(some, DIRECTIONS)], dtype=np.float32)
 
 
 def sketch(
@@ -283,7 +291,7 @@ def pack(
 ) -> Arrays:
     """The arrays of the weights file; `sketches` are in the order of `SCRIPTS`.
 
-    The n-gram table is kept as two bytes a number, the landmarks as one, the rest as it is. Two, since a weight that
+    The n-gram table is kept as two bytes a number, landmarks as one or two, the rest as it is. Two, since a weight that
     two processors round to different sides must not show in a score.
     """
     buckets = 1 << features.BUCKETS_BITS
