@@ -22,7 +22,8 @@ from workers.classifier.severity import severities
 WEIGHTS: Final = Path(__file__).parent / "weights" / "weights.npz"
 
 # A stage looks again at a post unless the likeliest kind leads the next by more than this in the stage before, and
-# whatever it leads by where the post may be grave. Ours; MODEL.md shows what other margins cost and gain.
+# whatever it leads by where the post may be grave, or where stage 1 saw a complaint that stage 2 does not: the sketch
+# alone takes none back. Ours; MODEL.md shows what other margins cost and gain.
 SKETCH_MARGIN: Final = 0.95
 CAREFUL_MARGIN: Final = 0.1
 GRAVE: Final = 0.3
@@ -148,12 +149,13 @@ class Classifier:
         return _Outputs(linear.scores(logits), plain, folded, cues, again, sketches)
 
     def _look_again(self, logits: Floats, present: NDArray[np.bool_], plain: list[str], seen: Floats) -> Floats:
-        """What stage 2 says of posts, and of the still uncertain ones stage 3."""
+        """What stage 2 says of posts, and stage 3 of those that it leaves open."""
         found = np.empty_like(logits)
         for model, directions, rows in zip(self._sketch, self._directions, by_script(plain), strict=True):
             narrow = linear.narrowed(seen[rows], directions)
             found[rows] = model.logits(narrow, present[rows], logits[rows])
-        still = np.flatnonzero(_uncertain_or_grave(linear.scores(found), CAREFUL_MARGIN))
+        open_questions = _uncertain_or_grave(linear.scores(found), CAREFUL_MARGIN)
+        still = np.flatnonzero(open_questions | (_complaint(logits) & ~_complaint(found)))
         if self._encoder is not None and len(still):
             means = self._encoder.means([plain[i] for i in still])
             truly = joined(self._encoder.head(means), means, self._centre)
@@ -199,6 +201,10 @@ def _uncertain_or_grave(scores: linear.Scores, margin: float) -> NDArray[np.bool
     near = top[:, 1] - top[:, 0] < margin
     grave = scores.severity[:, 1] * scores.kinds[:, KINDS.index("complaint")] > GRAVE
     return np.asarray(near | grave)
+
+
+def _complaint(logits: Floats) -> NDArray[np.bool_]:
+    return np.asarray(logits[:, : len(KINDS)].argmax(axis=1) == KINDS.index("complaint"))
 
 
 def _clauses(folded: str) -> list[slice]:

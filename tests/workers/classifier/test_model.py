@@ -1,9 +1,12 @@
 """The shipped classifier: a verdict for whatever comes, the same alone and in any batch, and the plain cases right."""
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from schemas.mark import INFLUENCES, KINDS, SEVERITIES, Verdict
 from schemas.mention import Author
+from workers.classifier.linear import Floats
 from workers.classifier.model import Classifier, Post, load_classifier
 
 HARD = [
@@ -103,6 +106,33 @@ def test_an_influence_shows_its_parts(classifier: Classifier) -> None:
     verdict = _one(classifier, "nice", author=author, created_at="2026-01-01T00:00:00Z")
     assert verdict.influence == "influencer"
     assert any("300,000 followers" in reason for reason in verdict.reasons)
+
+
+class _Praises:
+    """A stage 2 that is sure of praise, whatever it is given."""
+
+    def logits(self, vectors: Floats, present: NDArray[np.bool_], before: Floats) -> Floats:
+        return np.tile(np.float32([4.0 if kind == "praise" else 0.0 for kind in KINDS] + [-4.0] * 4), (len(before), 1))
+
+
+@pytest.mark.parametrize(
+    "complaint",
+    [
+        "the app keeps signing me out and I have to start again",
+        "アプリが使えなくて仕事に影響が出ています",
+    ],
+)
+def test_the_sketch_alone_takes_no_complaint_back(monkeypatch: pytest.MonkeyPatch, complaint: str) -> None:
+    classifier = load_classifier()
+    monkeypatch.setattr(classifier, "_sketch", [_Praises(), _Praises()])
+    assert _one(classifier, "ごはんおいしかった").kind == "praise"
+    assert _one(classifier, complaint).kind == "complaint"
+
+
+def test_a_plain_complaint_of_the_sample_is_one(classifier: Classifier) -> None:
+    # Stage 2 alone takes it for praise.
+    text = "サンプルホームが使えなくて在宅の仕事に影響が出ています。早く直してください"
+    assert _one(classifier, text).kind == "complaint"
 
 
 def test_without_the_encoder_the_fast_model_answers() -> None:

@@ -15,6 +15,13 @@ NAMES = [category.name for category in CATEGORIES]
     [
         ("complaint", [], (0.1, 0.0, 0.0), "low"),
         ("complaint", [], (0.7, 0.1, 0.0), "medium"),
+        ("complaint", [], (0.45, 0.1, 0.0), "medium"),
+        ("complaint", [], (0.35, 0.1, 0.0), "low"),
+        ("complaint", [], (0.9, 0.45, 0.1), "high"),
+        ("complaint", [], (0.9, 0.35, 0.1), "medium"),
+        ("complaint", [], (0.9, 0.8, 0.55), "critical"),
+        ("complaint", [], (0.9, 0.8, 0.45), "high"),
+        ("complaint", ["fire"], (0.9, 0.8, 0.2), "high"),
         ("complaint", ["fire"], (0.9, 0.8, 0.3), "critical"),
         ("complaint", [], (0.9, 0.8, 0.3), "high"),
         ("complaint", ["legal", "joking"], (0.6, 0.3, 0.3), "medium"),

@@ -126,6 +126,15 @@ def test_what_is_packed_is_what_the_program_computes() -> None:
     assert arrays["gram_cues"].shape == (len(CATEGORIES), linear.OUTPUTS)
 
 
+def test_directions_are_those_that_the_rows_have() -> None:
+    rng = np.random.default_rng(4)
+    rows = (rng.normal(size=(40, 3)) @ rng.normal(size=(3, 600))).astype(np.float32)
+    found = build.directions(rows)
+    assert found.shape == (600, 3)  # three, not 256 of which the rest are noise
+    assert np.abs(rows @ found @ found.T - rows).max() < 1e-3
+    assert build.directions(rng.normal(size=(700, 600)).astype(np.float32)).shape == (600, build.DIRECTIONS)
+
+
 def test_calibration_brings_the_share_of_complaints_to_what_is_known() -> None:
     rng = np.random.default_rng(3)
     rows = [
